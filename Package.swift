@@ -1,0 +1,127 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import PackageDescription
+
+// Warnings are errors where Millrace is developed and checked, never for those who merely depend on it: a newer compiler
+// with a new warning must not break their build.
+let warningsAreErrors = ProcessInfo.processInfo.environment["MILLRACE_WARNINGS_AS_ERRORS"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+        .enableUpcomingFeature("ExistentialAny"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0461-async-function-isolation.md
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "millrace",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Millrace", targets: ["Millrace"]),
+        .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
+        .library(name: "MillracePostgres", targets: ["MillracePostgres"]),
+        .library(name: "MillraceWorker", targets: ["MillraceWorker"]),
+        .library(name: "MillraceAPI", targets: ["MillraceAPI"]),
+        .library(name: "MillraceCLI", targets: ["MillraceCLI"]),
+        .library(name: "MillraceTesting", targets: ["MillraceTesting"]),
+        .executable(name: "millrace", targets: ["MillraceMain"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
+    ],
+    targets: [
+        // The thinnest layer over the C libraries.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
+        .systemLibrary(
+            name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+
+        // Drivers: they know their store and no jobs.
+        .target(
+            name: "RedisDriver", dependencies: ["CHiredis", log, nioCore, nioPosix, nioSSL], swiftSettings: settings),
+        .target(name: "PostgresDriver", dependencies: ["CLibPQ", log], swiftSettings: settings),
+
+        // The vocabulary, the rules and the two contracts; no input or output.
+        .target(name: "Millrace", dependencies: [log], swiftSettings: settings),
+
+        // Adapters: one contract on one driver each.
+        .target(
+            name: "MillraceRedis", dependencies: ["Millrace", "RedisDriver", log],
+            resources: [.embedInCode("Scripts")], swiftSettings: settings),
+        .target(
+            name: "MillracePostgres", dependencies: ["Millrace", "PostgresDriver", log],
+            resources: [.embedInCode("Queries"), .embedInCode("Migrations")], swiftSettings: settings),
+
+        // The two ends of the mill: neither knows which stores it runs on.
+        .target(
+            name: "MillraceWorker", dependencies: ["Millrace", log, nioCore, nioPosix, serviceLifecycle],
+            swiftSettings: settings),
+        .target(
+            name: "MillraceAPI", dependencies: ["Millrace", hummingbird, log, nioCore, serviceLifecycle],
+            swiftSettings: settings),
+
+        // The composition of all parts, a library so that others can build a binary with their own jobs.
+        .target(
+            name: "MillraceCLI",
+            dependencies: [
+                "Millrace", "MillraceAPI", "MillracePostgres", "MillraceRedis", "MillraceWorker", "PostgresDriver",
+                "RedisDriver", argumentParser, log, nioCore, nioPosix, serviceLifecycle, yams,
+            ],
+            swiftSettings: settings),
+        .executableTarget(name: "MillraceMain", dependencies: ["MillraceCLI"], swiftSettings: settings),
+
+        // Memory stores, clocks and conformance suites, public so that users can test their jobs with them.
+        .target(name: "MillraceTesting", dependencies: ["Millrace", log], swiftSettings: settings),
+
+        .testTarget(
+            name: "RedisDriverTests", dependencies: ["RedisDriver", log, nioCore, nioPosix], swiftSettings: settings),
+        .testTarget(name: "PostgresDriverTests", dependencies: ["PostgresDriver", log], swiftSettings: settings),
+        .testTarget(
+            name: "MillraceTests", dependencies: ["Millrace", "MillraceTesting", log], swiftSettings: settings),
+        .testTarget(
+            name: "MillraceRedisTests",
+            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "RedisDriver", log],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MillracePostgresTests",
+            dependencies: ["Millrace", "MillracePostgres", "MillraceTesting", "PostgresDriver", log],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MillraceWorkerTests",
+            dependencies: ["Millrace", "MillraceTesting", "MillraceWorker", log, nioPosix],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MillraceAPITests",
+            dependencies: [
+                "Millrace", "MillraceAPI", "MillraceTesting", log, hummingbird,
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "MillraceCLITests", dependencies: ["Millrace", "MillraceCLI", log], swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["PostgresDriver", "RedisDriver", log], swiftSettings: settings),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

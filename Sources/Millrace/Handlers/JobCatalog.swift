@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+
+/// The kinds of jobs that a process can accept: all that an API needs to know of them.
+public struct JobCatalog: Sendable {
+    private var definitions: [JobKind: JobDefinition] = [:]
+
+    public init() {}
+
+    /// - Precondition: no other type of the same kind was added.
+    public mutating func add<J: Job>(_ type: J.Type) {
+        precondition(definitions[J.kind] == nil, "two types of jobs say that they are of the kind \(J.kind)")
+        definitions[J.kind] = JobDefinition(type)
+    }
+
+    /// nil for a kind that this process does not know.
+    public func definition(of kind: JobKind) -> JobDefinition? {
+        definitions[kind]
+    }
+
+    /// All kinds, sorted.
+    public var kinds: [JobKind] { definitions.keys.sorted() }
+}
+
+/// What is known of a kind without its handler.
+public struct JobDefinition: Sendable {
+    public let kind: JobKind
+    public let options: JobOptions
+    private let check: @Sendable ([UInt8]) throws(PayloadError) -> Void
+
+    init<J: Job>(_ type: J.Type) {
+        kind = J.kind
+        options = J.defaults
+        check = { (payload) throws(PayloadError) in _ = try J.decoded(from: payload) }
+    }
+
+    /// Decodes a payload and throws the value away.
+    public func checkPayload(_ payload: [UInt8]) throws(PayloadError) {
+        try check(payload)
+    }
+}
+
+extension Job {
+    package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
+        do {
+            return try JSONDecoder().decode(Self.self, from: Data(payload))
+        } catch let error as DecodingError {
+            throw PayloadError(error)
+        } catch {
+            throw PayloadError(pointer: "", reason: "\(error)")
+        }
+    }
+}
+
+/// Why a payload is not one of its kind.
+public struct PayloadError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// JSON pointer (RFC 6901) within the payload; empty for the payload as a whole.
+    public let pointer: String
+    public let reason: String
+
+    public init(pointer: String, reason: String) {
+        self.pointer = pointer
+        self.reason = reason
+    }
+
+    init(_ error: DecodingError) {
+        let (context, missing): (DecodingError.Context, (any CodingKey)?) =
+            switch error {
+            case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+                (context, nil)
+            case .keyNotFound(let key, let context): (context, key)
+            @unknown default: (DecodingError.Context(codingPath: [], debugDescription: "\(error)"), nil)
+            }
+        let path = context.codingPath + (missing.map { [$0] } ?? [])
+        pointer = path.map { "/" + ($0.intValue.map(String.init) ?? PayloadError.escaped($0.stringValue)) }.joined()
+        reason = missing.map { "the member \"\($0.stringValue)\" is missing" } ?? context.debugDescription
+    }
+
+    /// `~` and `/` as RFC 6901 writes them within a member's name.
+    package static func escaped(_ member: String) -> String {
+        member.replacing("~", with: "~0").replacing("/", with: "~1")
+    }
+
+    public var description: String {
+        pointer.isEmpty ? "payload: \(reason)" : "payload\(pointer): \(reason)"
+    }
+}

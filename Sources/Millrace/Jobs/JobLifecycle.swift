@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One job's row as a pure value, and the rules by which it changes.
+///
+/// This is the definition of what the ledger does: the memory ledger applies it directly, the model checks it, and the SQL of
+/// `MillracePostgres` says the same for many rows at once.
+///
+/// - `attempt` grows by one, in a claim, and nowhere else.
+/// - Every later write carries its attempt; a write with another changes nothing.
+/// - A final state is left by `reopen` only.
+///
+/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `cancel-job.sql`, `reopen-job.sql`, `blame-process.sql`.
+package struct JobLifecycle: Sendable, Equatable {
+    package var state: JobState
+    package var attempt = 0
+    package var failures = 0
+    package var crashes = 0
+    /// Processes that died by a signal from within while they ran this job.
+    package var traps = 0
+    package var maxAttempts: Int
+    package var dueAt: Timestamp
+    package var expiresAt: Timestamp?
+    package var startedAt: Timestamp?
+    package var finishedAt: Timestamp?
+    /// The token of the last claim.
+    package var token: LeaseToken?
+    /// The process of the last claim; nil once it was blamed.
+    package var worker: ProcessID?
+    package var result: [UInt8]?
+    package var errors: [RecordedError] = []
+    /// Waits to be pushed by the relay.
+    package var isFlagged: Bool
+
+    package init(of job: NewJob, now: Timestamp) {
+        dueAt = job.dueAt.map { max($0, now) } ?? now
+        state = dueAt > now ? .scheduled : .ready
+        maxAttempts = job.maxAttempts
+        expiresAt = job.expiresAt
+        isFlagged = dueAt - now > Limits.pushAheadMax
+    }
+
+    package mutating func claim(
+        _ token: LeaseToken, isForced: Bool, process: ProcessID, isPaused: Bool, now: Timestamp
+    ) -> ClaimVerdict {
+        if state.isFinal { return .final(state) }
+        if state == .running, self.token == token { return .run(granted) }
+        if let newest = self.token, newest >= token, !isForced { return .stale }
+        if isPaused { return .paused }
+        if let expiresAt, expiresAt <= now { return finish(.cancelled, now: now) }
+        if failures >= maxAttempts { return finish(.dead, now: now) }
+        if state != .running, dueAt > now { return .notDue(dueAt - now) }
+        if state == .running { crashes += 1 }
+        state = .running
+        attempt += 1
+        self.token = token
+        worker = process
+        startedAt = now
+        return .run(granted)
+    }
+
+    package mutating func record(_ ending: Outcome.Ending, attempt: Int, now: Timestamp) -> RecordVerdict {
+        guard attempt == self.attempt else { return .fenced }
+        guard state == .running else { return .settled(state) }
+        switch ending {
+        case .completed(let result):
+            self.result = result
+            finish(.completed, now: now)
+        case .dead(let error):
+            fail(error, now: now)
+            finish(.dead, now: now)
+        case .retry(let delay, let error):
+            fail(error, now: now)
+            if failures >= maxAttempts { finish(.dead, now: now) } else { schedule(now + delay, now: now) }
+        case .snooze(let delay):
+            schedule(now + delay, now: now)
+        case .release:
+            state = .ready
+        }
+        return .recorded(state)
+    }
+
+    /// True when it was cancelled now.
+    package mutating func cancel(now: Timestamp) -> Bool {
+        if state.isFinal { return false }
+        finish(.cancelled, now: now)
+        return true
+    }
+
+    /// True when it was opened now.
+    package mutating func reopen(now: Timestamp) -> Bool {
+        guard state.isFinal else { return false }
+        state = .ready
+        (failures, crashes, traps) = (0, 0, 0)
+        (result, finishedAt, expiresAt) = (nil, nil, nil)
+        dueAt = now
+        isFlagged = true
+        return true
+    }
+
+    /// Counts a trap when the job was running in `process`; true when that buried it.
+    package mutating func blame(_ process: ProcessID, signal: String, now: Timestamp) -> Bool {
+        guard state == .running, worker == process else { return false }
+        traps += 1
+        worker = nil
+        guard traps >= Limits.trapsMax else { return false }
+        append("was running in \(traps) processes that died by a signal from within, the last by \(signal)", now: now)
+        finish(.dead, now: now)
+        return true
+    }
+
+    private var granted: Claim {
+        Claim(attempt: attempt, failures: failures, maxAttempts: maxAttempts)
+    }
+
+    private mutating func schedule(_ due: Timestamp, now: Timestamp) {
+        state = due > now ? .scheduled : .ready
+        dueAt = due
+    }
+
+    private mutating func fail(_ error: String, now: Timestamp) {
+        failures += 1
+        append(error, now: now)
+    }
+
+    private mutating func append(_ error: String, now: Timestamp) {
+        errors.append(RecordedError(attempt: attempt, at: now, message: error))
+        if errors.count > Limits.errorsMax { errors.remove(at: 1) }
+    }
+
+    @discardableResult
+    private mutating func finish(_ final: JobState, now: Timestamp) -> ClaimVerdict {
+        state = final
+        finishedAt = now
+        isFlagged = false
+        return .final(final)
+    }
+}

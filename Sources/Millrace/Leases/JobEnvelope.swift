@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What travels through the broker with a job's id: all that is fixed when the job is accepted.
+///
+/// What changes from attempt to attempt (attempt, failures, crashes) is the ledger's alone and comes back with the claim, so an
+/// envelope never goes stale, and a copy that a rewound Redis brings back is as good as the first.
+///
+/// Layout, big end first: format (1) ‖ CRC-32 of all that follows (4) ‖ created Unix ms (8) ‖ expires Unix ms, 0 = never (8) ‖
+/// time-out ms (8) ‖ max attempts (2) ‖ length (1) and kind ‖ length (1) and trace ‖ payload to the end. The checksum is there
+/// because Redis loads an append-only file with a flipped byte without complaint.
+///
+/// Change together: `formatVersion`, `JobEnvelopeTests`.
+public struct JobEnvelope: Sendable, Equatable {
+    package var kind: JobKind
+    package var createdAt: Timestamp
+    package var expiresAt: Timestamp?
+    package var timeout: Duration
+    package var maxAttempts: Int
+    package var trace: String?
+    package var payload: [UInt8]
+
+    private static let formatVersion: UInt8 = 1
+    private static let headerBytes = 5 + 8 + 8 + 8 + 2
+
+    package init(
+        kind: JobKind, createdAt: Timestamp, expiresAt: Timestamp? = nil, timeout: Duration = Limits.timeout,
+        maxAttempts: Int = Limits.maxAttempts, trace: String? = nil, payload: [UInt8]
+    ) {
+        self.kind = kind
+        self.createdAt = createdAt
+        self.expiresAt = expiresAt
+        self.timeout = timeout
+        self.maxAttempts = maxAttempts
+        self.trace = trace
+        self.payload = payload
+    }
+
+    package init(of job: NewJob) {
+        self.init(
+            kind: job.kind, createdAt: job.id.time, expiresAt: job.expiresAt, timeout: job.timeout,
+            maxAttempts: job.maxAttempts, trace: job.trace, payload: job.payload)
+    }
+
+    package func encoded() -> [UInt8] {
+        let kind = Array(kind.name.utf8)
+        let trace = Array((trace ?? "").utf8.prefix(255))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.headerBytes + 2 + kind.count + trace.count + payload.count)
+        bytes += [Self.formatVersion, 0, 0, 0, 0]
+        bytes += createdAt.unixMilliseconds.bigEndianBytes
+        bytes += (expiresAt?.unixMilliseconds ?? 0).bigEndianBytes
+        bytes += timeout.milliseconds.bigEndianBytes
+        bytes += UInt16(clamping: maxAttempts).bigEndianBytes
+        bytes.append(UInt8(kind.count))
+        bytes += kind
+        bytes.append(UInt8(trace.count))
+        bytes += trace
+        bytes += payload
+        let checksum = CRC32.checksum(of: bytes.dropFirst(5))
+        bytes.replaceSubrange(1..<5, with: checksum.bigEndianBytes)
+        return bytes
+    }
+
+    /// - Throws: ``EnvelopeError`` for bytes that no encoder of this format made. The job itself is safe in the ledger.
+    package init(decoding bytes: [UInt8]) throws(EnvelopeError) {
+        guard let version = bytes.first, version == Self.formatVersion else {
+            throw EnvelopeError(reason: "format \(bytes.first.map(String.init) ?? "missing"), this release reads 1")
+        }
+        guard bytes.count > Self.headerBytes + 1 else {
+            throw EnvelopeError(reason: "cut off after \(bytes.count) bytes")
+        }
+        guard CRC32.checksum(of: bytes[5...]) == UInt32(bigEndian: bytes[1..<5]) else {
+            throw EnvelopeError(reason: "checksum differs")
+        }
+        var rest = bytes[Self.headerBytes...]
+        guard let kindText = Self.takeText(&rest), let kind = JobKind(kindText), let trace = Self.takeText(&rest) else {
+            throw EnvelopeError(reason: "kind or trace unreadable")
+        }
+        let expires = Int64(bigEndian: bytes[13..<21])
+        self.init(
+            kind: kind, createdAt: Timestamp(unixMilliseconds: Int64(bigEndian: bytes[5..<13])),
+            expiresAt: expires == 0 ? nil : Timestamp(unixMilliseconds: expires),
+            timeout: .milliseconds(Int64(bigEndian: bytes[21..<29])),
+            maxAttempts: Int(UInt16(bigEndian: bytes[29..<31])), trace: trace.isEmpty ? nil : trace,
+            payload: Array(rest))
+    }
+
+    private static func takeText(_ rest: inout ArraySlice<UInt8>) -> String? {
+        guard let length = rest.popFirst(), rest.count >= Int(length) else { return nil }
+        defer { rest = rest.dropFirst(Int(length)) }
+        return String(validating: rest.prefix(Int(length)), as: UTF8.self)
+    }
+}
+
+/// Why an envelope cannot be read.
+package struct EnvelopeError: Error, CustomStringConvertible {
+    package let reason: String
+
+    package var description: String { "envelope unreadable: \(reason)" }
+}
+
+/// CRC-32 as in ISO-HDLC (polynomial 0xEDB88320), the one of zlib and Ethernet.
+enum CRC32 {
+    private static let table: [UInt32] = (0..<256).map { index in
+        (0..<8).reduce(UInt32(index)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
+    }
+
+    static func checksum(of bytes: some Sequence<UInt8>) -> UInt32 {
+        let table = table
+        return ~bytes.reduce(UInt32.max) { table[Int(($0 ^ UInt32($1)) & 0xFF)] ^ $0 >> 8 }
+    }
+}
+
+extension FixedWidthInteger {
+    /// Reads exactly as many bytes as the type has, big end first.
+    fileprivate init(bigEndian bytes: ArraySlice<UInt8>) {
+        self = bytes.reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What lies in a queue now.
+public struct QueueStatus: Sendable, Equatable {
+    public var queue: QueueName
+    /// Ready jobs by priority, cancelled ones included until they are met.
+    public var ready: [Priority: Int]
+    public var scheduled: Int
+    public var running: Int
+    /// Cancelled jobs whose entry in a lane is still to be met.
+    public var cancelledEntries: Int
+    /// The id at the head of the lanes whose time is the earliest; nil when nothing is ready.
+    public var oldestReady: JobID?
+    public var isPaused: Bool
+    public var epoch: Epoch?
+
+    package init(
+        queue: QueueName, ready: [Priority: Int] = [:], scheduled: Int = 0, running: Int = 0, cancelledEntries: Int = 0,
+        oldestReady: JobID? = nil, isPaused: Bool = false, epoch: Epoch? = nil
+    ) {
+        self.queue = queue
+        self.ready = ready
+        self.scheduled = scheduled
+        self.running = running
+        self.cancelledEntries = cancelledEntries
+        self.oldestReady = oldestReady
+        self.isPaused = isPaused
+        self.epoch = epoch
+    }
+
+    /// Ready jobs, less the cancelled ones that are still to be met.
+    public var readyCount: Int { max(0, ready.values.reduce(0, +) - cancelledEntries) }
+}
+
+/// What a worker process says of itself.
+public struct WorkerReport: Sendable, Equatable, Codable {
+    /// 16 hexadecimal digits.
+    public var process: String
+    public var pid: Int32
+    public var host: String
+    /// The pool of `workers.yml` that it belongs to; nil when it was started by hand.
+    public var pool: String?
+    public var queues: [String]
+    public var concurrency: Int
+    /// Jobs that it runs now.
+    public var running: Int
+    public var startedAtUnixMilliseconds: Int64
+    /// It takes no new jobs and ends when those it runs have ended.
+    public var isDraining: Bool
+    /// Handlers that ran past their time-out and ignored their cancellation.
+    public var stuck: Int
+
+    public init(
+        process: String, pid: Int32, host: String, pool: String?, queues: [String], concurrency: Int, running: Int,
+        startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int
+    ) {
+        self.process = process
+        self.pid = pid
+        self.host = host
+        self.pool = pool
+        self.queues = queues
+        self.concurrency = concurrency
+        self.running = running
+        self.startedAtUnixMilliseconds = startedAtUnixMilliseconds
+        self.isDraining = isDraining
+        self.stuck = stuck
+    }
+}

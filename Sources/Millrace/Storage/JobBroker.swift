@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Who may run what now: the contract of Redis, and of whatever stands in for it.
+///
+/// The broker is an index that can be rebuilt: nothing in it is the only copy of anything. Every verb is idempotent and may be
+/// repeated after an unknown outcome; those that end a lease are fenced by its token. Every verb is atomic per call and takes at
+/// most ``Limits/storeBatchMax`` items of one queue.
+///
+/// Change together: `BrokerConformance`, `MemoryBroker`, `RedisBroker`.
+public protocol JobBroker: Sendable {
+    /// Makes jobs takeable, or due after their delay; an id that is live already is left as it is.
+    ///
+    /// An accepted push is only a hint: it may happen at any time, any number of times.
+    func enqueue(_ jobs: [QueuedJob], into queue: QueueName) async throws(BrokerError) -> [EnqueueVerdict]
+
+    /// Leases up to `limit` ready jobs for ``Limits/lease``, by priority, oldest first within one; may return none, never waits.
+    ///
+    /// - Parameter backwards: looks through the lanes from `low` up, as one reservation in 16 does.
+    /// - Throws: `.epochMismatch` unless the queue's epoch is the caller's.
+    func reserve(
+        _ limit: Int, from queue: QueueName, epoch: Epoch, process: ProcessID, backwards: Bool
+    ) async throws(BrokerError) -> Reservation
+
+    /// Forgets jobs whose outcome the ledger has: true for each lease that was still held.
+    ///
+    /// - Parameter announcing: those among them that reached a final state, told to whoever waits for them.
+    func complete(_ leases: [Lease], in queue: QueueName, announcing finished: [JobID]) async throws(BrokerError)
+        -> [Bool]
+
+    /// Ends leases and schedules their jobs anew, each after its delay by the broker's clock: true for each that was held.
+    func retry(_ items: [(lease: Lease, delay: Duration)], in queue: QueueName) async throws(BrokerError) -> [Bool]
+
+    /// Ends leases and puts their jobs back at the head of their lanes: true for each that was held.
+    func release(_ leases: [Lease], in queue: QueueName) async throws(BrokerError) -> [Bool]
+
+    /// Prolongs leases to `duration` from now, by the broker's clock.
+    func extend(
+        _ leases: [Lease], in queue: QueueName, epoch: Epoch, by duration: Duration
+    ) async throws(BrokerError) -> [LeaseStatus]
+
+    /// Declares leases that the broker lost: the job and its lease are written if the id is unknown. True for each that holds now.
+    func redeclare(
+        _ jobs: [LeasedJob], in queue: QueueName, by duration: Duration
+    ) async throws(BrokerError) -> [Bool]
+
+    /// Puts up to `limit` jobs with expired leases back at the head of their lanes.
+    ///
+    /// Reclaims nothing for one lease after a gap in its own ticks of over 2 s, since a stalled or restarted broker looks like
+    /// everybody's death.
+    func reclaim(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Int
+
+    /// Puts back all jobs that a process holds in a queue, because whoever calls has seen that process die.
+    func releaseAll(of process: ProcessID, in queue: QueueName) async throws(BrokerError) -> Int
+
+    /// Moves up to `limit` due jobs to their lanes.
+    func promote(_ limit: Int, in queue: QueueName) async throws(BrokerError) -> Promotion
+
+    /// Takes a job that the ledger has cancelled out of the queue, and tells its worker and whoever waits for it.
+    ///
+    /// - Parameter token: the token of its running attempt, when the ledger knows one.
+    func cancel(_ id: JobID, token: LeaseToken?, in queue: QueueName) async throws(BrokerError)
+
+    /// Which of these ids the broker knows, in whatever place.
+    func knows(_ ids: [JobID], in queue: QueueName) async throws(BrokerError) -> [Bool]
+
+    /// Writes copies of a queue's settings; `epoch` only when it is given. After a pause returned, nothing new is reserved.
+    func configure(_ queue: QueueName, isPaused: Bool, epoch: Epoch?) async throws(BrokerError)
+
+    /// The queue's epoch; nil when Redis has none, or lost it.
+    func epoch(of queue: QueueName) async throws(BrokerError) -> Epoch?
+
+    /// Changes with each start or failover of the server: data may have been lost in between.
+    func serverID() async throws(BrokerError) -> String
+
+    /// Lengths of everything in these queues.
+    func status(of queues: [QueueName]) async throws(BrokerError) -> [QueueStatus]
+
+    /// Waits until one of the queues may have work, or for `timeout`. Wakes one waiter per ring.
+    func waitForWork(in queues: [QueueName], timeout: Duration) async throws(BrokerError)
+
+    /// Says that a worker process lives; forgotten after 30 s without a word.
+    func report(_ worker: WorkerReport) async throws(BrokerError)
+
+    /// The worker processes that have reported within the last 30 s.
+    func workers() async throws(BrokerError) -> [WorkerReport]
+
+    /// Removes a worker process that ends in an orderly way.
+    func withdraw(_ process: ProcessID) async throws(BrokerError)
+
+    /// Announcements from now on. Events may be lost across reconnections, after which `.resubscribed` says so.
+    ///
+    /// All callers of one process share one subscription. The stream ends when its consumer is cancelled.
+    func announcements() -> AsyncStream<Announcement>
+}
+
+/// A number that the ledger raises each time the broker has lost data; a broker that carries another one is being rebuilt.
+public struct Epoch: Hashable, Sendable {
+    public let number: Int64
+
+    public init(number: Int64) {
+        self.number = number
+    }
+}
+
+/// A job on its way into the broker.
+public struct QueuedJob: Sendable, Equatable {
+    public var id: JobID
+    public var priority: Priority
+    /// Time until it is due; zero or less = ready now.
+    public var delay: Duration
+    public var envelope: JobEnvelope
+    /// The token of its last lease, given when an operator retried it: while that lease still stands the answer is `.busy`.
+    public var lastToken: LeaseToken?
+
+    package init(id: JobID, priority: Priority, delay: Duration, envelope: JobEnvelope, lastToken: LeaseToken? = nil) {
+        self.id = id
+        self.priority = priority
+        self.delay = delay
+        self.envelope = envelope
+        self.lastToken = lastToken
+    }
+}
+
+public enum EnqueueVerdict: Sendable, Equatable {
+    case enqueued
+    /// Live already; nothing was changed.
+    case known
+    /// A remnant of the same id is still to be met (a cancelled entry, the last lease): push again later.
+    case busy
+}
+
+/// A job and the right to run it.
+public struct LeasedJob: Sendable, Equatable {
+    public var lease: Lease
+    /// As it lay in the broker; may be unreadable.
+    public var envelope: [UInt8]
+
+    package init(lease: Lease, envelope: [UInt8]) {
+        self.lease = lease
+        self.envelope = envelope
+    }
+}
+
+/// What a reservation brought.
+public struct Reservation: Sendable, Equatable {
+    public var jobs: [LeasedJob]
+    /// There was more to take than the limit.
+    public var isMoreReady: Bool
+    /// Time until the earliest scheduled job is due; nil when none is scheduled.
+    public var nextDue: Duration?
+    public var isPaused: Bool
+
+    package init(jobs: [LeasedJob] = [], isMoreReady: Bool = false, nextDue: Duration? = nil, isPaused: Bool = false) {
+        self.jobs = jobs
+        self.isMoreReady = isMoreReady
+        self.nextDue = nextDue
+        self.isPaused = isPaused
+    }
+}
+
+public enum LeaseStatus: Sendable, Equatable {
+    case owned
+    /// Somebody else may run the job, or it was cancelled: stop.
+    case lost
+    /// The broker lost its data: carry on, and declare the lease again.
+    case unknown
+}
+
+public struct Promotion: Sendable, Equatable {
+    public var promoted: Int
+    /// Time until the next scheduled job is due; zero = more are due already; nil = none.
+    public var nextDue: Duration?
+
+    package init(promoted: Int, nextDue: Duration?) {
+        self.promoted = promoted
+        self.nextDue = nextDue
+    }
+}
+
+public enum Announcement: Sendable, Equatable {
+    /// These jobs reached a final state.
+    case finished([JobID])
+    /// An operator cancelled this job while it may have been running.
+    case cancelled(JobID)
+    /// From here on nothing is missed; before, something may have been.
+    case resubscribed
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What was accepted and what happened: the contract of PostgreSQL, and of whatever stands in for it.
+///
+/// The ledger is the truth. No handler starts without its claim, and every outcome is committed here before the broker hears of
+/// it. Every verb may be repeated after an unknown outcome. "Now" is the ledger's own clock.
+///
+/// The rules themselves are ``JobLifecycle``; implementations apply them to many rows at once.
+///
+/// Change together: `LedgerConformance`, `MemoryLedger`, `PostgresLedger`.
+public protocol JobLedger: QueueSettingsStore {
+    /// Writes all jobs of a submission, or none. Concurrent submissions share a commit.
+    ///
+    /// A job whose id is there already is left as it is. Jobs due more than ``Limits/pushAheadMax`` ahead are flagged for the relay.
+    /// - Throws: `.rejected` with the index of the job at fault, where one is; `.keyReused`, `.keyInFlight`.
+    func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance
+
+    /// Takes the right to run jobs and issues their attempt numbers; one verdict per request, in order.
+    ///
+    /// At most ``Limits/storeBatchMax`` requests; of two with one id the one with the newer token stands.
+    func claim(_ requests: [ClaimRequest], process: ProcessID) async throws(LedgerError) -> [ClaimVerdict]
+
+    /// Writes how attempts ended, each fenced by its attempt number; one verdict per outcome, in order.
+    ///
+    /// An outcome that the store refuses for its data ends its job as `dead`, with the reason as its error; its neighbours are
+    /// not touched.
+    func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict]
+
+    /// The jobs among these that it knows.
+    func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord]
+
+    /// Jobs, newest first. Reads at most 10,000 rows, so that a page may be short and still have a cursor.
+    func list(_ query: JobQuery) async throws(LedgerError) -> JobPage
+
+    /// Cancels a job that has not ended.
+    func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict
+
+    /// An operator's retry: opens a job that has ended, with its failures and crashes forgotten and the relay's flag set.
+    ///
+    /// `attempt` goes on counting, so that old holders stay fenced off.
+    func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict
+
+    /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority.
+    func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob]
+
+    /// Clears the relay's flag of jobs that have been pushed.
+    func clearFlags(_ ids: [JobID]) async throws(LedgerError)
+
+    /// Unflagged rows that have not ended, in the order of their ids: what the broker should know.
+    ///
+    /// - Parameters:
+    ///   - age: by the time in the id.
+    ///   - after: the last id of the page before; nil for the first.
+    ///   - queue: nil for all.
+    func unfinished(
+        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+    ) async throws(LedgerError) -> [UnfinishedJob]
+
+    /// Counts a trap against every job that a process was running when it died by a signal from within; a job at
+    /// ``Limits/trapsMax`` is dead.
+    ///
+    /// Repeating it for the same process counts once. Returns the jobs that it buried.
+    func blame(_ process: ProcessID, signal: String) async throws(LedgerError) -> [JobID]
+
+    /// Flagged rows by queue.
+    func flaggedCounts() async throws(LedgerError) -> [QueueName: Int]
+
+    /// Jobs that ended within the last hour and day, by queue.
+    func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts]
+
+    /// Sees to what must be there ahead of time (partitions) and forgets what is past its time (idempotency keys).
+    func maintain() async throws(LedgerError)
+
+    /// Returns when a default job could be accepted now.
+    func check() async throws(LedgerError)
+}
+
+/// Jobs to be accepted together, or not at all.
+public struct Submission: Sendable {
+    /// 1…``Limits/batchJobsMax``, ids distinct.
+    public var jobs: [NewJob]
+    public var idempotency: Idempotency?
+
+    public init(jobs: [NewJob], idempotency: Idempotency? = nil) {
+        self.jobs = jobs
+        self.idempotency = idempotency
+    }
+}
+
+/// A caller's wish that a request be carried out once, however often it is sent.
+public struct Idempotency: Sendable, Equatable {
+    /// Whose key it is; keys of different callers never meet.
+    public var scope: String
+    public var key: String
+    /// Tells this request from another with the same key.
+    public var requestDigest: [UInt8]
+    /// What the first request was answered, replayed for ``Limits/idempotencyRetention``.
+    public var answer: [UInt8]
+
+    public init(scope: String, key: String, requestDigest: [UInt8], answer: [UInt8]) {
+        self.scope = scope
+        self.key = key
+        self.requestDigest = requestDigest
+        self.answer = answer
+    }
+}
+
+public enum Acceptance: Sendable, Equatable {
+    case accepted
+    /// The same request was accepted before: its answer.
+    case replayed([UInt8])
+}
+
+/// A wish to run a job under a lease.
+public struct ClaimRequest: Sendable, Equatable {
+    public var lease: Lease
+    /// Claims even with a token older than the row's: the broker has confirmed that the lease is owned (its clock went back).
+    public var isForced: Bool
+
+    public init(lease: Lease, isForced: Bool = false) {
+        self.lease = lease
+        self.isForced = isForced
+    }
+}
+
+public enum ClaimVerdict: Sendable, Equatable {
+    /// Run it; nobody else holds this attempt.
+    case run(Claim)
+    /// The row carries a newer token: ask the broker whether the lease still stands.
+    case stale
+    /// It has ended (its expiry and a spent budget included, which this claim may have found): acknowledge and drop.
+    case final(JobState)
+    /// Not due for this long.
+    case notDue(Duration)
+    /// The queue is paused: give it back.
+    case paused
+    /// No such row, though partitions of its age exist.
+    case missing
+    /// No such row, and its age is past what the ledger keeps.
+    case pruned
+}
+
+/// A granted claim.
+public struct Claim: Sendable, Equatable {
+    /// The fence that every later write carries.
+    public var attempt: Int
+    public var failures: Int
+    public var maxAttempts: Int
+
+    public init(attempt: Int, failures: Int, maxAttempts: Int) {
+        self.attempt = attempt
+        self.failures = failures
+        self.maxAttempts = maxAttempts
+    }
+}
+
+/// How an attempt ended.
+public struct Outcome: Sendable, Equatable {
+    public var id: JobID
+    public var attempt: Int
+    public var ending: Ending
+
+    public enum Ending: Sendable, Equatable {
+        /// The handler returned this JSON.
+        case completed([UInt8])
+        /// Another attempt after a delay, unless the budget is spent with this failure.
+        case retry(after: Duration, error: String)
+        /// No further attempt.
+        case dead(error: String)
+        /// Later, at no cost.
+        case snooze(Duration)
+        /// At once, at no cost: the run was cut short by us, not by the job.
+        case release
+    }
+
+    public init(id: JobID, attempt: Int, ending: Ending) {
+        self.id = id
+        self.attempt = attempt
+        self.ending = ending
+    }
+}
+
+public enum RecordVerdict: Sendable, Equatable {
+    /// Written now; the state that the job is in.
+    case recorded(JobState)
+    /// This attempt had ended before (a repeated call, or a cancellation): acknowledge.
+    case settled(JobState)
+    /// A newer attempt holds the job, or it is gone: drop the outcome.
+    case fenced
+}
+
+/// Which jobs a listing wants; all criteria hold at once.
+public struct JobQuery: Sendable, Equatable {
+    public var queue: QueueName?
+    public var state: JobState?
+    public var kind: JobKind?
+    /// The cursor of the page before.
+    public var before: JobID?
+    /// 1…500.
+    public var limit: Int
+
+    public init(
+        queue: QueueName? = nil, state: JobState? = nil, kind: JobKind? = nil, before: JobID? = nil, limit: Int = 50
+    ) {
+        self.queue = queue
+        self.state = state
+        self.kind = kind
+        self.before = before
+        self.limit = limit
+    }
+}
+
+public struct JobPage: Sendable, Equatable {
+    public var jobs: [JobRecord]
+    /// Where the next page begins; nil at the end.
+    public var next: JobID?
+
+    public init(jobs: [JobRecord], next: JobID?) {
+        self.jobs = jobs
+        self.next = next
+    }
+}
+
+public enum CancelVerdict: Sendable, Equatable {
+    /// Cancelled now; `token` when an attempt was running.
+    case cancelled(queue: QueueName, token: LeaseToken?)
+    case final(JobState, queue: QueueName)
+    case missing
+}
+
+public enum ReopenVerdict: Sendable, Equatable {
+    case reopened(queue: QueueName)
+    case notFinal(JobState)
+    case missing
+}
+
+/// A row that has not ended, as it is pushed.
+public struct UnfinishedJob: Sendable, Equatable {
+    public var queue: QueueName
+    /// Its delay is what is left until it is due; its token the last one that claimed it.
+    public var job: QueuedJob
+    public var isRunning: Bool
+
+    package init(queue: QueueName, job: QueuedJob, isRunning: Bool) {
+        self.queue = queue
+        self.job = job
+        self.isRunning = isRunning
+    }
+}
+
+public struct FinishedCounts: Sendable, Equatable {
+    public var completedLastHour: Int
+    public var completedLastDay: Int
+    public var deadLastHour: Int
+    public var deadLastDay: Int
+
+    public init(completedLastHour: Int = 0, completedLastDay: Int = 0, deadLastHour: Int = 0, deadLastDay: Int = 0) {
+        self.completedLastHour = completedLastHour
+        self.completedLastDay = completedLastDay
+        self.deadLastHour = deadLastHour
+        self.deadLastDay = deadLastDay
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+
+/// Takes jobs in: first into the ledger, then, as a hint, into the broker.
+///
+/// The broker is told outside of any transaction and may fail: a job that is in the ledger is pushed by the sweep within seconds.
+///
+/// Change together: design "accept", `Sweeper`, `Relay`.
+public struct JobSubmitter: Sendable {
+    package let ledger: any JobLedger
+    private let broker: any JobBroker
+    private let logger: Logger
+
+    package init(ledger: any JobLedger, broker: any JobBroker, logger: Logger) {
+        self.ledger = ledger
+        self.broker = broker
+        self.logger = logger
+    }
+
+    /// Accepts all jobs or none. When it returns they are in the ledger, and will run.
+    package func submit(_ submission: Submission) async throws(LedgerError) -> Acceptance {
+        let acceptance = try await ledger.accept(submission)
+        if case .accepted = acceptance { await push(submission.jobs) }
+        return acceptance
+    }
+
+    /// Accepts one job of a Swift type, with the kind's defaults where the options say nothing.
+    public func submit<J: Job>(_ job: J, _ options: EnqueueOptions = EnqueueOptions()) async throws -> JobID {
+        let new = try NewJob(job, options, now: .now())
+        _ = try await submit(Submission(jobs: [new]))
+        return new.id
+    }
+
+    private func push(_ jobs: [NewJob]) async {
+        let now = Timestamp.now()
+        let near = jobs.filter { ($0.dueAt ?? now) - now <= Limits.pushAheadMax }
+        for (queue, jobs) in Dictionary(grouping: near, by: \.queue) {
+            for start in stride(from: 0, to: jobs.count, by: Limits.storeBatchMax) {
+                let batch = jobs[start..<min(start + Limits.storeBatchMax, jobs.count)]
+                let entries = batch.map { job in
+                    QueuedJob(
+                        id: job.id, priority: job.priority, delay: job.dueAt.map { $0 - now } ?? .zero,
+                        envelope: JobEnvelope(of: job))
+                }
+                do throws(BrokerError) {
+                    _ = try await broker.enqueue(entries, into: queue)
+                } catch {
+                    logger.debug(
+                        "push failed, the sweep will repeat it",
+                        metadata: [.queue: "\(queue)", .count: "\(entries.count)", .error: "\(error)"])
+                    return
+                }
+            }
+        }
+    }
+}
+
+/// What a submission from Swift may say besides the job.
+public struct EnqueueOptions: Sendable {
+    /// nil = the kind's own.
+    public var queue: QueueName?
+    /// nil = the kind's own.
+    public var priority: Priority?
+    /// nil = now.
+    public var delay: Duration?
+    /// nil = never.
+    public var expiresAt: Timestamp?
+    /// nil = the kind's own.
+    public var timeout: Duration?
+    /// nil = the kind's own.
+    public var maxAttempts: Int?
+    /// At most 16.
+    public var tags: [String]
+
+    public init(
+        queue: QueueName? = nil, priority: Priority? = nil, delay: Duration? = nil, expiresAt: Timestamp? = nil,
+        timeout: Duration? = nil, maxAttempts: Int? = nil, tags: [String] = []
+    ) {
+        self.queue = queue
+        self.priority = priority
+        self.delay = delay
+        self.expiresAt = expiresAt
+        self.timeout = timeout
+        self.maxAttempts = maxAttempts
+        self.tags = tags
+    }
+}
