@@ -10,8 +10,13 @@ public struct JobCatalog: Sendable {
 
     /// - Precondition: no other type of the same kind was added.
     public mutating func add<J: Job>(_ type: J.Type) {
-        precondition(definitions[J.kind] == nil, "two types of jobs say that they are of the kind \(J.kind)")
-        definitions[J.kind] = JobDefinition(type)
+        add(JobDefinition(type))
+    }
+
+    mutating func add(_ definition: JobDefinition) {
+        precondition(
+            definitions[definition.kind] == nil, "two types of jobs say that they are of the kind \(definition.kind)")
+        definitions[definition.kind] = definition
     }
 
     /// nil for a kind that this process does not know.
@@ -33,6 +38,13 @@ public struct JobDefinition: Sendable {
         kind = J.kind
         options = J.defaults
         check = { (payload) throws(PayloadError) in _ = try J.decoded(from: payload) }
+    }
+
+    /// A kind that takes any JSON.
+    init(rawKind kind: JobKind) {
+        self.kind = kind
+        options = JobOptions()
+        check = { (_) throws(PayloadError) in }
     }
 
     /// Decodes a payload and throws the value away.

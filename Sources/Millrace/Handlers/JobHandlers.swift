@@ -34,6 +34,18 @@ public struct JobHandlers: Sendable {
         }
     }
 
+    /// Whether threads for blocking work are needed.
+    package var hasBlockingHandlers: Bool { handlers.values.contains { $0.options.isBlocking } }
+
+    /// Says what runs a kind of job that takes any JSON and answers with JSON, as bytes: no number loses a digit on the way.
+    package mutating func registerRaw(
+        _ kind: JobKind, _ run: @escaping @Sendable ([UInt8], JobContext) async throws -> [UInt8]
+    ) {
+        let definition = JobDefinition(rawKind: kind)
+        catalog.add(definition)
+        handlers[kind] = JobHandler(options: definition.options, run: run)
+    }
+
     /// nil for a kind that this worker does not know.
     package func handler(for kind: JobKind) -> JobHandler? {
         handlers[kind]

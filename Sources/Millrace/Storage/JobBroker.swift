@@ -97,6 +97,9 @@ public protocol JobBroker: Sendable {
 public struct Epoch: Hashable, Sendable {
     public let number: Int64
 
+    /// What a rebuild writes first: no caller has it, so nothing is reserved and a lease that is gone counts as unknown, not lost.
+    package static let rebuilding = Epoch(number: 0)
+
     public init(number: Int64) {
         self.number = number
     }

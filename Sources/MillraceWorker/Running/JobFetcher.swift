@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+import NIOCore
+
+/// Takes jobs: reserves as many as there are free slots, claims them in the ledger, and starts those whose claim is granted.
+///
+/// No handler starts without a claim. A claim whose outcome is unknown is repeated with the same token, which is idempotent,
+/// while the lease is extended, for as long as it takes; meanwhile nothing else is reserved, since the ledger is away.
+///
+/// Change together: design "claim", `ClaimVerdict`, `JobFetcherTests`.
+actor JobFetcher {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    private nonisolated let eventLoop: any EventLoop
+    private let configuration: WorkerConfiguration
+    private let handlers: JobHandlers
+    private let broker: any JobBroker
+    private let ledger: any JobLedger
+    private let epochs: QueueEpochs
+    private let keeper: LeaseKeeper
+    private let runner: JobRunner
+    private let writer: OutcomeWriter
+    private let logger: Logger
+    private var isStopping = false
+    private var reservations = 0
+    private var rotation = 0
+
+    /// A job without a row is looked at again this much later: nothing that the ledger does not know is dropped.
+    private static let missingRowDelay: Duration = .seconds(300)
+
+    init(
+        eventLoop: any EventLoop, configuration: WorkerConfiguration, handlers: JobHandlers, broker: any JobBroker,
+        ledger: any JobLedger, epochs: QueueEpochs, keeper: LeaseKeeper, runner: JobRunner, writer: OutcomeWriter,
+        logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.handlers = handlers
+        self.broker = broker
+        self.ledger = ledger
+        self.epochs = epochs
+        self.keeper = keeper
+        self.runner = runner
+        self.writer = writer
+        self.logger = logger
+    }
+
+    func stop() {
+        isStopping = true
+    }
+
+    /// Takes jobs until it is stopped or cancelled.
+    func run() async {
+        var backoff = LoopBackoff()
+        while !isStopping, !Task.isCancelled {
+            await runner.waitForFreeSlot()
+            if await runner.mustBeReplaced {
+                logger.error("too many handlers ignore their cancellation, this process ends to be replaced")
+                return
+            }
+            guard !isStopping else { return }
+            guard await writer.unrecordedCount < configuration.unrecordedMax else {
+                await eventLoop.sleep(for: .milliseconds(20))
+                continue
+            }
+            do throws(BrokerError) {
+                let round = try await fetchRound()
+                backoff.reset()
+                if !round.didReserve { try await waitForWork(round.nextDue) }
+            } catch {
+                if error.code == .cancelled { continue }
+                logger.debug("nothing reserved, the broker is away", metadata: [.error: "\(error)"])
+                await eventLoop.sleep(for: backoff.next())
+            }
+        }
+    }
+
+    private struct Round {
+        var didReserve = false
+        var nextDue: Duration?
+    }
+
+    /// Looks into each queue once, beginning with another each time.
+    private func fetchRound() async throws(BrokerError) -> Round {
+        var round = Round()
+        rotation += 1
+        for offset in 0..<configuration.queues.count {
+            let queue = configuration.queues[(rotation + offset) % configuration.queues.count]
+            let free = await runner.freeSlots
+            guard free > 0, !isStopping else { break }
+            guard let epoch = await epochs.known(queue)?.epoch else { continue }
+            guard let reservation = try await reserve(free, from: queue, epoch: epoch) else { continue }
+            round.nextDue = [round.nextDue, reservation.nextDue].compactMap { $0 }.min()
+            guard !reservation.jobs.isEmpty else { continue }
+            round.didReserve = true
+            await take(reservation.jobs, from: queue)
+        }
+        return round
+    }
+
+    /// nil when the queue's epoch has changed.
+    private func reserve(
+        _ limit: Int, from queue: QueueName, epoch: Epoch
+    ) async throws(BrokerError) -> Reservation? {
+        reservations += 1
+        do throws(BrokerError) {
+            return try await broker.reserve(
+                min(limit, Limits.storeBatchMax), from: queue, epoch: epoch, process: configuration.process,
+                backwards: reservations % 16 == 0)
+        } catch {
+            guard error.code == .epochMismatch else { throw error }
+            await epochs.invalidate(queue, epoch: epoch)
+            return nil
+        }
+    }
+
+    private func waitForWork(_ nextDue: Duration?) async throws(BrokerError) {
+        // A promotion rings too; this is the net for a ring that went to a client that has died.
+        let timeout = min(max(nextDue ?? .seconds(1), .milliseconds(10)), .seconds(1))
+        try await broker.waitForWork(in: configuration.queues, timeout: timeout)
+    }
+
+    private func take(_ jobs: [LeasedJob], from queue: QueueName) async {
+        await keeper.adopt(jobs)
+        var readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)] = [:]
+        var unknown: [(Lease, Duration)] = []
+        for job in jobs {
+            do throws(EnvelopeError) {
+                let envelope = try JobEnvelope(decoding: job.envelope)
+                if let handler = handlers.handler(for: envelope.kind) {
+                    readable[job.lease] = (envelope, handler)
+                } else {
+                    unknown.append((job.lease, Self.unknownKindDelay(since: envelope.createdAt)))
+                    logger.warning(
+                        "no handler for this kind, left for a worker that has one",
+                        metadata: [.jobID: "\(job.lease.id)", .jobKind: "\(envelope.kind)", .queue: "\(queue)"])
+                }
+            } catch {
+                // The job itself is in the ledger; the sweep pushes a sound copy.
+                logger.error("envelope dropped", metadata: [.jobID: "\(job.lease.id)", .error: "\(error)"])
+                await writer.acknowledge([job.lease], .complete(isAnnounced: false))
+            }
+        }
+        for (lease, delay) in unknown { await writer.acknowledge([lease], .retry(after: delay)) }
+        await claim(jobs.map(\.lease).filter { readable[$0] != nil }, readable)
+    }
+
+    /// 5 s growing to 5 min, by the job's age.
+    private static func unknownKindDelay(since creation: Timestamp) -> Duration {
+        min(max(Timestamp.now() - creation, .seconds(5)), .seconds(300))
+    }
+
+    private func claim(
+        _ leases: [Lease], _ readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)]
+    ) async {
+        var requests = leases.map { ClaimRequest(lease: $0) }
+        while !requests.isEmpty {
+            guard let verdicts = await claimCertainly(requests) else { return }
+            var stale: [Lease] = []
+            for (request, verdict) in zip(requests, verdicts) {
+                if case .run(let claim) = verdict, let job = readable[request.lease] {
+                    await start(request.lease, job.envelope, claim, job.handler)
+                } else if case .stale = verdict, !request.isForced {
+                    stale.append(request.lease)
+                } else {
+                    await decline(request.lease, verdict)
+                }
+            }
+            requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true) }
+        }
+    }
+
+    private func start(_ lease: Lease, _ envelope: JobEnvelope, _ claim: Claim, _ handler: JobHandler) async {
+        await runner.start(ClaimedJob(lease: lease, envelope: envelope, claim: claim, handler: handler))
+        await keeper.setDuration(handler.options.lease, of: [lease])
+    }
+
+    /// Claims until the ledger's answer is certain; nil when this process is asked to end before that.
+    private func claimCertainly(_ requests: [ClaimRequest]) async -> [ClaimVerdict]? {
+        var backoff = LoopBackoff()
+        while true {
+            do throws(LedgerError) {
+                return try await ledger.claim(requests, process: configuration.process)
+            } catch {
+                logger.debug("claim repeated", metadata: [.count: "\(requests.count)", .error: "\(error)"])
+            }
+            if isStopping || Task.isCancelled {
+                // Nothing has started. Should the claim have been granted all the same, the next one takes it over.
+                await writer.acknowledge(requests.map(\.lease), .release)
+                return nil
+            }
+            await eventLoop.sleep(for: backoff.next())
+        }
+    }
+
+    private func decline(_ lease: Lease, _ verdict: ClaimVerdict) async {
+        switch verdict {
+        case .final, .pruned:
+            await writer.acknowledge([lease], .complete(isAnnounced: false))
+        case .notDue(let left):
+            await writer.acknowledge([lease], .retry(after: max(left, .milliseconds(250))))
+        case .paused:
+            await pause(lease.queue)
+            await writer.acknowledge([lease], .release)
+        case .missing:
+            logger.error(
+                "the ledger does not know this job", metadata: [.jobID: "\(lease.id)", .queue: "\(lease.queue)"])
+            await writer.acknowledge([lease], .retry(after: Self.missingRowDelay))
+        case .run, .stale:
+            await keeper.forget([lease])
+        }
+    }
+
+    /// The broker handed out a job of a queue that is paused in the ledger: its copy of the setting is old.
+    private func pause(_ queue: QueueName) async {
+        do throws(BrokerError) {
+            try await broker.configure(queue, isPaused: true, epoch: nil)
+        } catch {
+            logger.debug("pause not copied", metadata: [.queue: "\(queue)", .error: "\(error)"])
+        }
+    }
+
+    /// Those of the leases that the broker says stand although the ledger has seen a newer token: its clock went back.
+    private func confirm(_ leases: [Lease]) async -> [Lease] {
+        guard let queue = leases.first?.queue, let epoch = await epochs.known(queue)?.epoch else {
+            await keeper.forget(leases)
+            return []
+        }
+        do throws(BrokerError) {
+            let statuses = try await broker.extend(leases, in: queue, epoch: epoch, by: Limits.lease)
+            let owned = zip(leases, statuses).filter { $0.1 == .owned }.map(\.0)
+            await keeper.forget(leases.filter { !owned.contains($0) })
+            return owned
+        } catch {
+            await keeper.forget(leases)
+            return []
+        }
+    }
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+import NIOCore
+
+/// Writes how attempts ended: first to the ledger, and only when that is committed to the broker.
+///
+/// Both run in batches that form by themselves while the batch before is under way. An outcome is kept until the ledger has it,
+/// however long that is away, and its lease is extended all the while, so that nothing runs again; what the broker has to hear is
+/// kept until it is back. The fetcher stops reserving at a bound of unrecorded outcomes.
+///
+/// Crash between the two writes: the job's row is final and its lease expires; whoever reserves it next learns at the claim that it
+/// has ended, and acknowledges.
+///
+/// Change together: design "order of writes", `record-outcomes.sql`, `complete-jobs.lua`, `OutcomeWriterTests`.
+actor OutcomeWriter {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    private nonisolated let eventLoop: any EventLoop
+    private let broker: any JobBroker
+    private let ledger: any JobLedger
+    private let keeper: LeaseKeeper
+    private let logger: Logger
+    private var unrecorded: [Unrecorded] = []
+    private var unacknowledged: [Acknowledgement] = []
+    private var isStopping = false
+    private var recordBatchMax = Limits.storeBatchMax
+    private var recordable = Signal()
+    private var acknowledgeable = Signal()
+    private var settled = Signal()
+
+    private struct Unrecorded {
+        let lease: Lease
+        let outcome: Outcome
+    }
+
+    private struct Acknowledgement {
+        let lease: Lease
+        let action: Action
+    }
+
+    /// What the broker is told of a lease that has served.
+    enum Action: Hashable, Sendable {
+        /// The job has ended; announced when it was this process that ended it.
+        case complete(isAnnounced: Bool)
+        case retry(after: Duration)
+        case release
+    }
+
+    init(
+        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, keeper: LeaseKeeper, logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.broker = broker
+        self.ledger = ledger
+        self.keeper = keeper
+        self.logger = logger
+    }
+
+    /// Outcomes that the ledger does not have yet.
+    var unrecordedCount: Int { unrecorded.count }
+
+    func record(_ outcome: Outcome, of lease: Lease) {
+        unrecorded.append(Unrecorded(lease: lease, outcome: outcome))
+        recordable.raise()
+    }
+
+    /// Tells the broker of leases whose jobs the ledger has settled already.
+    func acknowledge(_ leases: [Lease], _ action: Action) {
+        unacknowledged += leases.map { Acknowledgement(lease: $0, action: action) }
+        acknowledgeable.raise()
+    }
+
+    /// Writes until it is cancelled.
+    func run() async {
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.recordLoop() }
+                group.addTask { await self.acknowledgeLoop() }
+            }
+        } onCancel: {
+            // Wakes the loops, which then see that they are cancelled.
+            Task { await self.stop() }
+        }
+    }
+
+    /// Returns when everything is written, or at the deadline; true when nothing is left.
+    func flush(within timeout: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        while !unrecorded.isEmpty || !unacknowledged.isEmpty {
+            let left = deadline - ContinuousClock.now
+            guard left > .zero else { return false }
+            await eventLoop.sleep(for: min(left, .milliseconds(10)))
+        }
+        return true
+    }
+
+    private func stop() {
+        isStopping = true
+        recordable.raise()
+        acknowledgeable.raise()
+    }
+
+    private func recordLoop() async {
+        var backoff = LoopBackoff()
+        while !isStopping {
+            guard !unrecorded.isEmpty else {
+                await withCheckedContinuation { recordable.add($0) }
+                continue
+            }
+            let batch = Array(unrecorded.prefix(recordBatchMax))
+            do throws(LedgerError) {
+                let verdicts = try await ledger.record(batch.map(\.outcome))
+                unrecorded.removeFirst(batch.count)
+                recordBatchMax = Limits.storeBatchMax
+                backoff.reset()
+                for (item, verdict) in zip(batch, verdicts) { await settle(item, verdict) }
+            } catch {
+                await handle(error, batch: batch)
+                await eventLoop.sleep(for: backoff.next())
+            }
+        }
+    }
+
+    /// The ledger refused or could not be reached; nothing is given up, except one outcome that it keeps refusing by itself.
+    private func handle(_ error: LedgerError, batch: [Unrecorded]) async {
+        guard error.code == .rejected || error.code == .protocolViolation else {
+            logger.warning(
+                "outcomes wait for the ledger", metadata: [.count: "\(unrecorded.count)", .error: "\(error)"])
+            return
+        }
+        if batch.count > 1 {
+            recordBatchMax = batch.count / 2
+        } else {
+            let item = unrecorded.removeFirst()
+            recordBatchMax = Limits.storeBatchMax
+            logger.error(
+                "outcome refused, its job will run again",
+                metadata: [.jobID: "\(item.lease.id)", .attempt: "\(item.outcome.attempt)", .error: "\(error)"])
+            await keeper.forget([item.lease])
+        }
+    }
+
+    private func settle(_ item: Unrecorded, _ verdict: RecordVerdict) async {
+        switch verdict {
+        case .recorded(let state) where state.isFinal:
+            acknowledge([item.lease], .complete(isAnnounced: true))
+        case .settled(let state) where state.isFinal:
+            acknowledge([item.lease], .complete(isAnnounced: false))
+        case .recorded, .settled:
+            acknowledge([item.lease], item.outcome.ending.action)
+        case .fenced:
+            logger.warning(
+                "outcome fenced off, a newer attempt holds the job",
+                metadata: [.jobID: "\(item.lease.id)", .attempt: "\(item.outcome.attempt)"])
+            await keeper.forget([item.lease])
+        }
+    }
+
+    private func acknowledgeLoop() async {
+        var backoff = LoopBackoff()
+        while !isStopping {
+            guard !unacknowledged.isEmpty else {
+                await withCheckedContinuation { acknowledgeable.add($0) }
+                continue
+            }
+            let batch = Array(unacknowledged.prefix(Limits.storeBatchMax))
+            unacknowledged.removeFirst(batch.count)
+            let failed = await tell(batch)
+            if failed.isEmpty {
+                backoff.reset()
+            } else {
+                unacknowledged = failed + unacknowledged
+                await eventLoop.sleep(for: backoff.next())
+            }
+        }
+    }
+
+    /// Returns what the broker could not be told.
+    private func tell(_ batch: [Acknowledgement]) async -> [Acknowledgement] {
+        var failed: [Acknowledgement] = []
+        for (target, items) in Dictionary(grouping: batch, by: { Target(queue: $0.lease.queue, kind: $0.action.kind) })
+        {
+            let leases = items.map(\.lease)
+            do throws(BrokerError) {
+                switch target.kind {
+                case .complete:
+                    let finished = items.filter { $0.action == .complete(isAnnounced: true) }.map(\.lease.id)
+                    _ = try await broker.complete(leases, in: target.queue, announcing: finished)
+                case .retry:
+                    _ = try await broker.retry(items.map { ($0.lease, $0.action.delay) }, in: target.queue)
+                case .release:
+                    _ = try await broker.release(leases, in: target.queue)
+                }
+                await keeper.forget(leases)
+            } catch {
+                failed += items
+                logger.debug(
+                    "acknowledgements wait for the broker",
+                    metadata: [.queue: "\(target.queue)", .count: "\(items.count)", .error: "\(error)"])
+            }
+        }
+        return failed
+    }
+
+    private struct Target: Hashable {
+        let queue: QueueName
+        let kind: Action.Kind
+    }
+}
+
+extension OutcomeWriter.Action {
+    fileprivate enum Kind: Hashable {
+        case complete, retry, release
+    }
+
+    fileprivate var kind: Kind {
+        switch self {
+        case .complete: .complete
+        case .retry: .retry
+        case .release: .release
+        }
+    }
+
+    fileprivate var delay: Duration {
+        if case .retry(let delay) = self { delay } else { .zero }
+    }
+}
+
+extension Outcome.Ending {
+    /// What the broker is told when the job has not ended with it.
+    fileprivate var action: OutcomeWriter.Action {
+        switch self {
+        case .retry(let delay, _), .snooze(let delay): .retry(after: delay)
+        case .release: .release
+        // The ledger said that the job is open again although this attempt ended it: an operator's retry came first.
+        case .completed, .dead: .complete(isAnnounced: false)
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+import NIOCore
+
+/// Knows each queue's epoch, notices that the broker lost data, and rebuilds it from the ledger.
+///
+/// A missing or different epoch, or another server than the one that the epoch was given for, means that the broker lost data.
+/// One process rebuilds a queue, under a lock of the ledger:
+///
+/// 1. raise the epoch in the ledger, and make the broker's one nobody's, with the settings copied;
+/// 2. wait two extend periods, in which live workers declare again what they run;
+/// 3. push all unfinished rows, which is a no-op for those that are known by then;
+/// 4. write the new epoch, last: a crash on the way leaves it missing, and another process starts over.
+///
+/// A queue that never had an epoch gets its first one at once.
+///
+/// Change together: design "rebuild", `configure-queue.lua`, `QueueEpochsTests`.
+actor QueueEpochs {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    struct Known: Sendable, Equatable {
+        let epoch: Epoch
+        let serverID: String
+    }
+
+    private nonisolated let eventLoop: any EventLoop
+    private let broker: any JobBroker
+    private let ledger: any JobLedger
+    private let queues: [QueueName]
+    private let extendInterval: Duration
+    private let logger: Logger
+    private var known: [QueueName: Known] = [:]
+    private var onServerChange: (@Sendable () async -> Void)?
+    private var changed = Signal()
+
+    init(
+        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, queues: [QueueName],
+        extendInterval: Duration, logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.broker = broker
+        self.ledger = ledger
+        self.queues = queues
+        self.extendInterval = extendInterval
+        self.logger = logger
+    }
+
+    /// Called before anything else when another server answers: live leases must be declared to it soon.
+    func setOnServerChange(_ action: @escaping @Sendable () async -> Void) {
+        onServerChange = action
+    }
+
+    /// nil while the queue is being rebuilt or was not looked at yet: nothing may be reserved from it.
+    func known(_ queue: QueueName) -> Known? {
+        known[queue]
+    }
+
+    /// The broker refused this epoch: look again.
+    func invalidate(_ queue: QueueName, epoch: Epoch) {
+        if known[queue]?.epoch == epoch { known[queue] = nil }
+    }
+
+    /// Whether another server answers now than the one that the queue's epoch was given for.
+    func isServerReplaced(of queue: QueueName) async throws(BrokerError) -> Bool {
+        guard let known = known[queue] else { return true }
+        return try await broker.serverID() != known.serverID
+    }
+
+    /// Looks after all queues until it is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            do {
+                let serverID = try await broker.serverID()
+                await noticeServer(serverID)
+                // Rebuilds wait for live workers; queues must not wait for one another.
+                await withDiscardingTaskGroup { group in
+                    for queue in queues where known[queue] == nil {
+                        group.addTask { await self.reconcileOrReport(queue, serverID: serverID) }
+                    }
+                }
+            } catch {
+                logger.debug("server not identified", metadata: [.error: "\(error)"])
+            }
+            await eventLoop.sleep(for: .milliseconds(500))
+        }
+    }
+
+    private func noticeServer(_ serverID: String) async {
+        let replaced = known.filter { $0.value.serverID != serverID }.map(\.key)
+        guard !replaced.isEmpty else { return }
+        for queue in replaced { known[queue] = nil }
+        await onServerChange?()
+    }
+
+    private func reconcileOrReport(_ queue: QueueName, serverID: String) async {
+        do {
+            if let found = try await reconcile(queue, serverID: serverID) { known[queue] = found }
+        } catch {
+            logger.debug("epoch not settled", metadata: [.queue: "\(queue)", .error: "\(error)"])
+        }
+    }
+
+    /// The epoch that stands; nil while another process rebuilds the queue.
+    private func reconcile(_ queue: QueueName, serverID: String) async throws -> Known? {
+        try await ledger.ensureQueue(queue)
+        if let standing = try await standing(queue, serverID: serverID) { return standing }
+        guard let lock = try await ledger.lockRebuild(of: queue) else { return nil }
+        let result: Result<Known?, any Error>
+        do {
+            result = .success(try await rebuild(queue, serverID: serverID, lock: lock))
+        } catch {
+            result = .failure(error)
+        }
+        await lock.release()
+        return try result.get()
+    }
+
+    /// The epoch, when ledger and broker agree on it, or when the queue never had one.
+    private func standing(_ queue: QueueName, serverID: String) async throws -> Known? {
+        let settings = try await settings(of: queue)
+        guard let epoch = settings.epoch else {
+            let first = try await ledger.establishEpoch(of: queue, serverID: serverID)
+            // Another process may have established it, and the broker may have lost it since: only an epoch that stands is known.
+            let now = try await self.settings(of: queue)
+            guard now.epoch == first, now.serverID == serverID else { return nil }
+            try await broker.configure(queue, isPaused: now.isPaused, epoch: first)
+            return Known(epoch: first, serverID: serverID)
+        }
+        guard settings.serverID == serverID, try await broker.epoch(of: queue) == epoch else { return nil }
+        return Known(epoch: epoch, serverID: serverID)
+    }
+
+    private func rebuild(_ queue: QueueName, serverID: String, lock: any RebuildLock) async throws -> Known? {
+        if let standing = try await standing(queue, serverID: serverID) { return standing }
+        logger.warning("broker lost data, rebuilding queue from the ledger", metadata: [.queue: "\(queue)"])
+        let start = ContinuousClock.now
+        let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
+        try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: .rebuilding)
+        await eventLoop.sleep(for: extendInterval * 2)
+        var pushed = 0
+        var after: JobID?
+        repeat {
+            try Task.checkCancellation()
+            guard await lock.isHeld() else { return nil }
+            let page = try await ledger.unfinished(
+                age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
+                limit: Limits.storeBatchMax)
+            after = page.last?.job.id
+            guard !page.isEmpty else { break }
+            let verdicts = try await broker.enqueue(page.map(\.job), into: queue)
+            pushed += verdicts.count { $0 == .enqueued }
+        } while after != nil
+        guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
+        try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: epoch)
+        logger.warning(
+            "queue rebuilt",
+            metadata: [
+                .queue: "\(queue)", .epoch: "\(epoch.number)", .count: "\(pushed)",
+                .elapsed: "\(ContinuousClock.now - start)",
+            ])
+        return Known(epoch: epoch, serverID: serverID)
+    }
+
+    private func settings(of queue: QueueName) async throws -> QueueSettings {
+        try await ledger.queues().first { $0.queue == queue } ?? QueueSettings(queue: queue)
+    }
+}

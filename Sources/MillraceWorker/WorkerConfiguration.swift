@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Millrace
+
+/// How one worker process works.
+public struct WorkerConfiguration: Sendable {
+    /// Where it takes jobs from, in rotation; 1 or more.
+    public var queues: [QueueName]
+    /// Handlers that run at the same time, 1…1000. Default 10.
+    public var concurrency: Int
+    /// Drawn anew at each start.
+    public var process: ProcessID
+    /// The pool of `workers.yml` that it belongs to; nil when it was started by hand.
+    public var pool: String?
+    public var pid: Int32
+    public var host: String
+    /// How long running handlers may go on after a shutdown began, before they are cancelled. Default 25 s.
+    public var drainTimeout: Duration
+    /// How long cancelled handlers have to return before the process ends without them. Default 2 s.
+    public var cancelGrace: Duration
+    /// All leases are extended this often: a third of the shortest lease, so that two extensions may fail. Default 5 s.
+    public var extendInterval: Duration
+    /// Outcomes that wait for the ledger; at this bound nothing more is reserved. Default 10 × concurrency, at least 1,000.
+    public var unrecordedMax: Int
+    /// Handlers that ignored their cancellation, at which the process drains and ends, to be replaced. Default half the concurrency,
+    /// at least 1.
+    public var stuckMax: Int
+    /// Rows younger than this are not swept, since their own push may be under way. Default 5 s.
+    public var sweepAfter: Duration
+
+    public init(
+        queues: [QueueName], concurrency: Int = 10, process: ProcessID, pool: String? = nil, pid: Int32, host: String,
+        drainTimeout: Duration = .seconds(25)
+    ) {
+        self.queues = queues
+        self.concurrency = concurrency
+        self.process = process
+        self.pool = pool
+        self.pid = pid
+        self.host = host
+        self.drainTimeout = drainTimeout
+        cancelGrace = .seconds(2)
+        extendInterval = Limits.lease / 3
+        unrecordedMax = max(1000, 10 * concurrency)
+        stuckMax = max(1, concurrency / 2)
+        sweepAfter = .seconds(5)
+    }
+}
