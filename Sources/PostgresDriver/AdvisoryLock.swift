@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A lock in the database that one process at a time holds, on a connection of its own: it ends with that connection.
+///
+/// Not through a proxy that shares sessions between clients.
+package final class AdvisoryLock: Sendable {
+    private let connection: PostgresConnection
+
+    private init(_ connection: PostgresConnection) { self.connection = connection }
+
+    /// Takes the lock if nobody holds it; nil if somebody does.
+    /// - Parameter deadline: connecting included.
+    package static func tryAcquire(
+        key: Int64, _ configuration: PostgresConfiguration, deadline: Duration = .seconds(5)
+    ) async throws(PostgresError) -> AdvisoryLock? {
+        let limit = ContinuousClock.Instant.after(deadline)
+        let connection = try await PostgresConnection.connect(configuration, deadline: limit)
+        do throws(PostgresError) {
+            let result = try await connection.query(
+                PostgresStatement(name: "take advisory lock", sql: "SELECT pg_try_advisory_lock($1)"), [.int8(key)],
+                deadline: limit)
+            if try result.rows.first?.bool(0) == true { return AdvisoryLock(connection) }
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+        return nil
+    }
+
+    /// Whether the session that holds the lock is still there. Without an answer in time the session is given up, and with
+    /// it the lock.
+    package func isHeld(deadline: Duration = .seconds(2)) async -> Bool {
+        do throws(PostgresError) {
+            _ = try await connection.query(
+                PostgresStatement(name: "check advisory lock", sql: "SELECT 1"), deadline: .after(deadline))
+            return true
+        } catch {
+            // A cancelled caller learns nothing of the session.
+            return error.code == .cancelled && connection.isUsable
+        }
+    }
+
+    /// Gives the lock back by ending its session.
+    package func release() async { await connection.close() }
+}

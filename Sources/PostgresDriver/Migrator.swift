@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+
+/// A named change of the schema; its SQL may hold many statements, which must not end the transaction.
+package struct Migration: Sendable {
+    package let name: String
+    package let sql: String
+
+    package init(name: String, sql: String) {
+        self.name = name
+        self.sql = sql
+    }
+
+    /// Takes the text of an embedded file.
+    package init(name: String, file: [UInt8]) {
+        self.init(name: name, sql: String(decoding: file, as: UTF8.self))
+    }
+}
+
+/// Brings a database to the schema that this binary knows, and remembers in a table what it did.
+///
+/// Any number of processes may run it at once: one works under an advisory lock, the others wait and find nothing to do.
+/// Each migration is a transaction of its own, together with its row in the table.
+package struct Migrator: Sendable {
+    package struct Status: Sendable, Equatable {
+        /// By time.
+        package let applied: [String]
+        /// In the order in which they would run.
+        package let pending: [String]
+        /// In the table, but not in this binary: a newer one was here.
+        package let unknown: [String]
+    }
+
+    private let configuration: PostgresConfiguration
+    private let schema: String
+    private let table: String
+    private let migrations: [Migration]
+    private let logger: Logger
+
+    /// - Parameter migrations: in order, with names that never change.
+    package init(
+        _ configuration: PostgresConfiguration, migrations: [Migration], schema: String = "millrace",
+        table: String = "schema_migrations", logger: Logger = Logger(label: "millrace.postgres")
+    ) {
+        self.configuration = configuration
+        self.migrations = migrations
+        self.schema = schema
+        self.table = table
+        self.logger = logger
+    }
+
+    /// Runs what is missing.
+    /// - Parameter deadline: for all of it, waiting for another migrator included.
+    /// - Returns: the names of those that ran, in order.
+    /// - Throws: `PostgresError`, whose message names the migration; those before it stay applied.
+    package func run(deadline: Duration) async throws(PostgresError) -> [String] {
+        try await withConnection(deadline) { connection, limit throws(PostgresError) in
+            _ = try await connection.query(
+                PostgresStatement(name: "lock migrations", sql: "SELECT pg_advisory_lock($1)"), [.int8(lockKey)],
+                deadline: limit)
+            try await createTable(connection, limit)
+            let applied = Set(try await appliedNames(connection, limit))
+            var ran: [String] = []
+            for migration in migrations where !applied.contains(migration.name) {
+                try await apply(migration, connection, limit)
+                ran.append(migration.name)
+            }
+            return ran
+        }
+    }
+
+    /// Reads what was applied, without waiting for a migrator that runs.
+    package func status(deadline: Duration) async throws(PostgresError) -> Status {
+        let applied = try await withConnection(deadline) { connection, limit throws(PostgresError) in
+            try await hasTable(connection, limit) ? try await appliedNames(connection, limit) : []
+        }
+        let known = Set(migrations.map(\.name))
+        return Status(
+            applied: applied.filter(known.contains),
+            pending: migrations.map(\.name).filter { !applied.contains($0) },
+            unknown: applied.filter { !known.contains($0) })
+    }
+
+    private func withConnection<Value: Sendable>(
+        _ deadline: Duration,
+        _ body: (PostgresConnection, ContinuousClock.Instant) async throws(PostgresError) -> Value
+    ) async throws(PostgresError) -> Value {
+        let limit = ContinuousClock.Instant.after(deadline)
+        let connection = try await PostgresConnection.connect(configuration, deadline: limit)
+        do throws(PostgresError) {
+            let value = try await body(connection, limit)
+            await connection.close()
+            return value
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private func apply(
+        _ migration: Migration, _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) {
+        let insert = PostgresStatement(
+            name: "record migration", sql: "INSERT INTO \(qualifiedTable) (name) VALUES ($1)")
+        do {
+            try await connection.transaction(deadline: limit) { transaction in
+                try transaction.run(script: migration.sql)
+                try transaction.query(insert, [.text(migration.name)])
+            }
+        } catch {
+            let error = error as? PostgresError ?? PostgresError(.unavailable, "\(error)")
+            let line = error.position.map { ", line \(migration.sql.prefix($0).filter(\.isNewline).count + 1)" } ?? ""
+            throw error.with(error.code, note: "migration \(migration.name)\(line)")
+        }
+        logger.info("migration applied", metadata: ["millrace.migration": "\(migration.name)"])
+    }
+
+    private func createTable(
+        _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) {
+        // Asked first, as even `IF NOT EXISTS` needs the right to create, which a later release's role may lack.
+        if try await hasTable(connection, limit) { return }
+        let statements = [
+            "CREATE SCHEMA IF NOT EXISTS \(Self.quoted(schema))",
+            """
+            CREATE TABLE IF NOT EXISTS \(qualifiedTable) (
+                name text PRIMARY KEY,
+                applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+            )
+            """,
+        ]
+        for sql in statements {
+            _ = try await connection.query(
+                PostgresStatement(name: "create migration table", sql: sql), deadline: limit)
+        }
+    }
+
+    private func hasTable(
+        _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) -> Bool {
+        let result = try await connection.query(
+            PostgresStatement(name: "find migration table", sql: "SELECT to_regclass($1) IS NOT NULL"),
+            [.text(qualifiedTable)], deadline: limit)
+        return try result.rows.first?.bool(0) ?? false
+    }
+
+    private func appliedNames(
+        _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) -> [String] {
+        let result = try await connection.query(
+            PostgresStatement(
+                name: "list migrations", sql: "SELECT name FROM \(qualifiedTable) ORDER BY applied_at, name"),
+            deadline: limit)
+        var names: [String] = []
+        for row in result.rows { names.append(try row.text(0)) }
+        return names
+    }
+
+    private var qualifiedTable: String { "\(Self.quoted(schema)).\(Self.quoted(table))" }
+
+    private static func quoted(_ identifier: String) -> String {
+        "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+
+    /// FNV-1a of the table's name: the same in every process.
+    private var lockKey: Int64 {
+        let hash = qualifiedTable.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return Int64(bitPattern: hash)
+    }
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+import Synchronization
+
+/// A few connections for many callers: one for each transaction, first come, first served.
+///
+/// Connections are opened when they are needed, each by its own thread, and replaced when they break. While the server is
+/// away calls fail at once with `.unavailable`, except for one at a time that tries again, after 50 ms doubling to 1 s with
+/// full jitter.
+///
+/// No actor and no task: handlers may hog the cooperative pool for minutes, and this must work all the same.
+package final class PostgresPool: Sendable {
+    private typealias Waiter = CheckedContinuation<Result<PostgresConnection, PostgresError>, Never>
+
+    private struct State {
+        var pool: PoolState<PostgresConnection, Waiter>
+        var nextID = 0
+        /// To be cancelled by `close`.
+        var connecting: [ObjectIdentifier: PostgresCall] = [:]
+        /// Connections whose thread has not ended, whatever they do.
+        var threads = 0
+        var alarmAt: ContinuousClock.Instant?
+        var closers: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - size: connections, and threads; 1…16, a value beyond is clamped.
+    ///   - waitersMax: calls that may wait for a connection; one more is told `.overloaded`.
+    package init(
+        _ configuration: PostgresConfiguration, size: Int, waitersMax: Int = 1024,
+        logger: Logger = Logger(label: "millrace.postgres")
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        state = Mutex(State(pool: PoolState(size: min(max(size, 1), 16), waitersMax: waitersMax)))
+    }
+
+    /// Runs one statement as a transaction of its own, in one round trip once it is prepared.
+    ///
+    /// Cancelling the task cancels the statement.
+    /// - Parameter deadline: for all of it, waiting for a connection included.
+    /// - Throws: `.server`, `.unavailable`, `.deadlineExceeded`, `.cancelled`, `.overloaded`, `.configuration`: nothing
+    ///   happened; `.outcomeUnknown`: it may have.
+    package func query(
+        _ statement: PostgresStatement, _ parameters: [PostgresValue] = [], deadline: Duration
+    ) async throws(PostgresError) -> PostgresResult {
+        let limit = ContinuousClock.Instant.after(deadline)
+        var attempt = 0
+        while true {
+            let connection = try await acquire(limit)
+            do throws(PostgresError) {
+                defer { release(connection) }
+                return try await connection.query(statement, parameters, deadline: limit)
+            } catch {
+                attempt += 1
+                guard mayRepeat(error, attempt) else { throw error }
+            }
+        }
+    }
+
+    /// Runs `body` between `BEGIN` and `COMMIT` on a connection's own thread; an error that it throws rolls back and comes
+    /// out as it is.
+    ///
+    /// `body` must not block on anything but the transaction it gets. Cancelling the task cancels the statement that runs;
+    /// a `COMMIT` that was sent is awaited.
+    /// - Parameter deadline: for all of it, waiting for a connection included.
+    /// - Throws: what `body` throws, or `PostgresError`: `.outcomeUnknown` if the connection broke or the deadline passed
+    ///   during `COMMIT`; with any other code nothing happened.
+    package func transaction<Value: Sendable>(
+        deadline: Duration, _ body: @Sendable (PostgresTransaction) throws -> Value
+    ) async throws -> Value {
+        let limit = ContinuousClock.Instant.after(deadline)
+        var attempt = 0
+        while true {
+            let connection = try await acquire(limit)
+            do {
+                defer { release(connection) }
+                return try await connection.transaction(deadline: limit, body)
+            } catch let error as PostgresError {
+                attempt += 1
+                guard mayRepeat(error, attempt) else { throw error }
+            }
+        }
+    }
+
+    /// Refuses new calls, lets those that run end, closes all connections and waits for their threads to end.
+    package func close() async {
+        let (idle, refused, connecting) = state.withLock { state in
+            let (idle, refused) = state.pool.close()
+            return (idle, refused, Array(state.connecting.values))
+        }
+        DeadlineTimer.shared.clear(for: self)
+        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+        for call in connecting { call.cancel() }
+        for connection in idle { end(connection) }
+        await withCheckedContinuation { continuation in
+            let hasEnded = state.withLock { state in
+                if state.threads > 0 { state.closers.append(continuation) }
+                return state.threads == 0
+            }
+            if hasEnded { continuation.resume() }
+        }
+    }
+
+    /// A connection that died while it was idle costs its caller nothing but another try; there are at most `size` of them.
+    private func mayRepeat(_ error: PostgresError, _ attempt: Int) -> Bool {
+        error.isStale && attempt <= state.withLock(\.pool.size)
+    }
+}
+
+extension PostgresPool {
+    private func acquire(_ deadline: ContinuousClock.Instant) async throws(PostgresError) -> PostgresConnection {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter in
+                admit(waiter, id, deadline)
+                // The handler below may have run before there was anything to take back.
+                if Task.isCancelled { giveUp(id) }
+            }
+        } onCancel: {
+            giveUp(id)
+        }
+        return try result.get()
+    }
+
+    private func admit(_ waiter: Waiter, _ id: Int, _ deadline: ContinuousClock.Instant) {
+        let now = ContinuousClock.now
+        let (admission, alarm) = state.withLock { state in
+            let admission = state.pool.admit(at: now)
+            guard case .wait = admission else { return (admission, ContinuousClock.Instant?.none) }
+            state.pool.enqueue(.init(id: id, deadline: deadline, waiter: waiter))
+            guard state.alarmAt.map({ deadline < $0 }) ?? true else { return (admission, nil) }
+            state.alarmAt = deadline
+            return (admission, deadline)
+        }
+        switch admission {
+        case .use(let connection): waiter.resume(returning: .success(connection))
+        case .refuse(let error): waiter.resume(returning: .failure(error))
+        case .wait:
+            if let alarm { DeadlineTimer.shared.set(for: self, at: alarm) { [weak self] in self?.expire() } }
+            openConnections()
+        }
+    }
+
+    private func giveUp(_ id: Int) {
+        let waiter = state.withLock { $0.pool.remove(waiter: id) }
+        waiter?.resume(returning: .failure(PostgresError(.cancelled, "cancelled while waiting for a connection")))
+    }
+
+    private func expire() {
+        let (expired, alarm) = state.withLock { state in
+            let expired = state.pool.expire(at: .now)
+            state.alarmAt = state.pool.earliestDeadline
+            return (expired, state.alarmAt)
+        }
+        if let alarm { DeadlineTimer.shared.set(for: self, at: alarm) { [weak self] in self?.expire() } }
+        for waiter in expired {
+            waiter.resume(
+                returning: .failure(
+                    PostgresError(.deadlineExceeded, "the deadline passed while waiting for a connection")))
+        }
+    }
+
+    private func release(_ connection: PostgresConnection) {
+        guard connection.isUsable, !state.withLock(\.pool.isClosed) else { return discard(connection) }
+        let waiter = state.withLock { $0.pool.release(connection) }
+        waiter?.resume(returning: .success(connection))
+    }
+
+    private func discard(_ connection: PostgresConnection) {
+        let refused = state.withLock { $0.pool.discard(at: .now) }
+        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+        end(connection)
+        openConnections()
+    }
+
+    private func end(_ connection: PostgresConnection) {
+        connection.shutDown { [self] in
+            let closers = state.withLock { state in
+                state.threads -= 1
+                defer { if state.threads == 0 { state.closers = [] } }
+                return state.threads == 0 ? state.closers : []
+            }
+            for closer in closers { closer.resume() }
+        }
+    }
+
+    private func openConnections() {
+        let count = state.withLock { state in
+            let count = state.pool.startConnecting(at: .now)
+            state.threads += count
+            return count
+        }
+        for _ in 0..<count { openConnection() }
+    }
+
+    private func openConnection() {
+        let connection: PostgresConnection
+        do throws(PostgresError) {
+            connection = try PostgresConnection()
+        } catch {
+            state.withLock { $0.threads -= 1 }
+            return connectFailed(error)
+        }
+        let call = connection.makeCall(deadline: .after(.seconds(3600)))
+        let isClosed = state.withLock { state in
+            state.connecting[ObjectIdentifier(connection)] = call
+            return state.pool.isClosed
+        }
+        if isClosed { call.cancel() }
+        connection.start(configuration, call) { [self] result in
+            state.withLock { $0.connecting[ObjectIdentifier(connection)] = nil }
+            switch result {
+            case .success: connected(connection)
+            case .failure(let error):
+                end(connection)
+                connectFailed(error)
+            }
+        }
+    }
+
+    private func connected(_ connection: PostgresConnection) {
+        let (waiter, failures, isClosed) = state.withLock { state in
+            let failures = state.pool.backoff.failures
+            return (state.pool.connected(connection), failures, state.pool.isClosed)
+        }
+        if failures > 0 {
+            logger.info("postgres can be reached again", metadata: ["millrace.count": "\(failures)"])
+        }
+        if isClosed { return discard(connection) }
+        waiter?.resume(returning: .success(connection))
+        // After an outage one connection is tried at a time; now the others may follow.
+        openConnections()
+    }
+
+    private func connectFailed(_ error: PostgresError) {
+        var generator = SystemRandomNumberGenerator()
+        let (refused, failures) = state.withLock { state in
+            let refused = state.pool.connectFailed(error, at: .now, using: &generator)
+            return (refused, state.pool.backoff.failures)
+        }
+        // Once for an outage; each call's own error tells the rest.
+        if failures == 1, error.code != .cancelled {
+            logger.warning("postgres cannot be reached", metadata: ["error": "\(error)"])
+        }
+        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+    }
+}
