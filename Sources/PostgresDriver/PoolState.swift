@@ -16,6 +16,12 @@ struct PoolState<Connection: Sendable, Waiter> {
         case refuse(PostgresError)
     }
 
+    enum Release {
+        case hand(to: Waiter)
+        case keep
+        case discard
+    }
+
     /// Resumed after the lock is given back.
     typealias Refused = (waiters: [Waiter], error: PostgresError)
 
@@ -95,13 +101,15 @@ struct PoolState<Connection: Sendable, Waiter> {
     }
 
     /// Takes back a usable connection.
-    /// - Returns: who gets it; nil leaves it idle.
-    mutating func release(_ connection: Connection) -> Waiter? { pass(connection) }
+    mutating func release(_ connection: Connection) -> Release {
+        if isClosed { return .discard }
+        return pass(connection).map { .hand(to: $0) } ?? .keep
+    }
 
     /// Drops a lent connection that is broken, or whose pool is closed.
-    mutating func discard(at now: ContinuousClock.Instant) -> Refused {
+    mutating func discard(at now: ContinuousClock.Instant) -> Refused? {
         openCount -= 1
-        guard backoff.isWaiting(at: now), let error = backoff.lastError else { return ([], Self.closedError) }
+        guard backoff.isWaiting(at: now), let error = backoff.lastError else { return nil }
         return refuseUnservable(error)
     }
 

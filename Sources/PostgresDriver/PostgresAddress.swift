@@ -37,10 +37,13 @@ struct PostgresAddress {
 
         let hosts = (options["hostaddr"] ?? options["host"] ?? "").split(
             separator: ",", omittingEmptySubsequences: false)
-        connectTimeout = configuration.connectTimeout * max(hosts.count, 1)
-        let host = options["host"] ?? options["hostaddr"] ?? "the local socket"
-        name = host + (options["port"].map { ":\($0)" } ?? "") + (options["dbname"].map { "/\($0)" } ?? "")
-        secrets = Self.secrets(of: configuration.url, options)
+        let timeout = options["connect_timeout"].flatMap { Int($0) }.map { Duration.seconds(max($0, 1)) }
+        connectTimeout = (timeout ?? configuration.connectTimeout) * max(hosts.count, 1)
+        let host = options["host"] ?? options["hostaddr"] ?? "PGHOST or the local socket"
+        let secrets = Self.secrets(of: configuration.url, options)
+        self.secrets = secrets
+        name = Self.redacted(
+            host + (options["port"].map { ":\($0)" } ?? "") + (options["dbname"].map { "/\($0)" } ?? ""), secrets)
         let (seconds, attoseconds) = configuration.connectTimeout.components
         let timeoutMilliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         // In order: the URL overrides what comes before it, and is overridden by what comes after.
@@ -64,8 +67,7 @@ struct PostgresAddress {
 
     /// - Parameter message: libpq's, in its verbose form.
     func error(for message: String) -> PostgresError {
-        var text = message
-        for secret in secrets { text = Self.replacing(secret, in: text) }
+        var text = Self.redacted(message, secrets)
         let parts = text.split(separator: "; ").filter { !$0.hasPrefix("LOCATION:") }
         text = parts.joined(separator: "; ")
         let sqlState = Self.sqlState(in: text)
@@ -99,10 +101,14 @@ struct PostgresAddress {
             if let colon = userInfo.firstIndex(of: ":") {
                 let meant = userInfo[userInfo.index(after: colon)...]
                 secrets.insert(String(meant))
-                for piece in meant.split(whereSeparator: { "/:@?#&%".contains($0) }) { secrets.insert(String(piece)) }
+                for piece in meant.split(whereSeparator: { "/:@?#".contains($0) }) { secrets.insert(String(piece)) }
             }
         }
         return secrets.filter { !$0.isEmpty }.sorted { $0.count > $1.count }
+    }
+
+    private static func redacted(_ text: String, _ secrets: [String]) -> String {
+        secrets.reduce(text) { replacing($1, in: $0) }
     }
 
     private static func replacing(_ secret: String, in text: String) -> String {

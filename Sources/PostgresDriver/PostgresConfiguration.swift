@@ -18,8 +18,8 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible {
     public var url: String
     /// Shown in `pg_stat_activity` unless the URL names another.
     public var applicationName: String
-    /// For each host of the URL; also what an unacknowledged packet may take (`tcp_user_timeout`) unless the URL sets it.
-    /// Default 5 s.
+    /// For each host of the URL, unless that says `connect_timeout`; resolving a name is the system's and not counted. Also
+    /// what an unacknowledged packet may take, unless the URL says `tcp_user_timeout`. Default 5 s.
     public var connectTimeout: Duration
     /// How long a cancelled statement may take to end before the connection is given up. Default 200 ms.
     public var cancelGrace: Duration

@@ -16,7 +16,10 @@ package actor PostgresConnection {
     private var session: PostgresSession?
 
     /// A connection that is still to be opened.
-    init() throws(PostgresError) { wakeup = try WakePipe() }
+    init() throws(PostgresError) {
+        wakeup = try WakePipe()
+        try executor.start()
+    }
 
     deinit { executor.stop() }
 

@@ -95,7 +95,7 @@ package final class PostgresPool: Sendable {
             return (idle, refused, Array(state.connecting.values))
         }
         DeadlineTimer.shared.clear(for: self)
-        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+        refuse(refused)
         for call in connecting { call.cancel() }
         for connection in idle { end(connection) }
         await withCheckedContinuation { continuation in
@@ -170,27 +170,32 @@ extension PostgresPool {
     }
 
     private func release(_ connection: PostgresConnection) {
-        guard connection.isUsable, !state.withLock(\.pool.isClosed) else { return discard(connection) }
-        let waiter = state.withLock { $0.pool.release(connection) }
-        waiter?.resume(returning: .success(connection))
+        guard connection.isUsable else { return discard(connection) }
+        switch state.withLock({ $0.pool.release(connection) }) {
+        case .hand(let waiter): waiter.resume(returning: .success(connection))
+        case .keep: break
+        case .discard: discard(connection)
+        }
     }
 
     private func discard(_ connection: PostgresConnection) {
-        let refused = state.withLock { $0.pool.discard(at: .now) }
-        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+        refuse(state.withLock { $0.pool.discard(at: .now) })
         end(connection)
         openConnections()
     }
 
     private func end(_ connection: PostgresConnection) {
-        connection.shutDown { [self] in
-            let closers = state.withLock { state in
-                state.threads -= 1
-                defer { if state.threads == 0 { state.closers = [] } }
-                return state.threads == 0 ? state.closers : []
-            }
-            for closer in closers { closer.resume() }
+        connection.shutDown { [self] in threadEnded() }
+    }
+
+    private func threadEnded() {
+        let closers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+            state.threads -= 1
+            guard state.threads == 0 else { return [] }
+            defer { state.closers = [] }
+            return state.closers
         }
+        for closer in closers { closer.resume() }
     }
 
     private func openConnections() {
@@ -207,8 +212,8 @@ extension PostgresPool {
         do throws(PostgresError) {
             connection = try PostgresConnection()
         } catch {
-            state.withLock { $0.threads -= 1 }
-            return connectFailed(error)
+            connectFailed(error)
+            return threadEnded()
         }
         let call = connection.makeCall(deadline: .after(.seconds(3600)))
         let isClosed = state.withLock { state in
@@ -251,6 +256,11 @@ extension PostgresPool {
         if failures == 1, error.code != .cancelled {
             logger.warning("postgres cannot be reached", metadata: ["error": "\(error)"])
         }
+        refuse(refused)
+    }
+
+    private func refuse(_ refused: PoolState<PostgresConnection, Waiter>.Refused?) {
+        guard let refused else { return }
         for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
     }
 }

@@ -58,6 +58,7 @@ extension PostgresSession {
             }
         } catch {
             if error.severity == "ERROR" { throw error.error }
+            if !error.wasSent { throw error.meaning(whenBroken: .unavailable) }
             throw error.error.with(.outcomeUnknown, note: "COMMIT")
         }
     }

@@ -26,9 +26,12 @@ final class PostgresSession {
         /// What the server's error does to the session; nil if the server said nothing.
         let severity: String?
         let interruption: Interruption?
+        /// Whether the server may have got anything of it.
+        var wasSent = true
 
         /// - Parameter code: what it means if the server did not say what became of the statement.
         func meaning(whenBroken code: PostgresError.Code) -> PostgresError {
+            guard wasSent else { return error.with(.unavailable) }
             guard error.code == .server else {
                 return error.with(code == .unavailable && interruption == .cancelled ? .cancelled : code)
             }
@@ -101,11 +104,16 @@ final class PostgresSession {
     func exchange(
         _ call: PostgresCall, isInterruptible: Bool, _ send: (OpaquePointer) -> Int32
     ) throws(Failure) -> PostgresResult {
-        guard let connection else { throw broken("the connection is closed", nil) }
+        guard let connection, !isBroken else {
+            var failure = broken("the connection is closed", nil)
+            failure.wasSent = false
+            throw failure
+        }
         notices.reset()
         guard send(connection) == 1 else {
             let message = Self.message(of: connection)
-            if isBroken { finish() }
+            // Half a message may have been sent, or may be in libpq's buffer.
+            finish()
             throw broken(message, nil)
         }
         var reply = ReplyCollector()

@@ -13,8 +13,9 @@ import Synchronization
 
 /// An actor's executor that is one thread: the only place where its C handle is ever touched.
 ///
-/// The thread starts with the executor and ends once `stop()` was called and all work is done. Work that comes later is not
-/// lost: it gets a thread of its own, which ends with it.
+/// The thread starts with the first work and ends once `stop()` was called and all work is done. Work that comes later is not
+/// lost: it gets a thread of its own, which ends with it. Where the system has no thread to give, the one that brings the
+/// work runs it.
 package final class ThreadExecutor: SerialExecutor {
     private enum Work {
         case job(UnownedJob)
@@ -25,7 +26,7 @@ package final class ThreadExecutor: SerialExecutor {
         var work: [Work] = []
         var isRunning = false
         var isStopping = false
-        var onExit: (@Sendable () -> Void)?
+        var onExit: [@Sendable () -> Void] = []
     }
 
     private let state = Mutex(State())
@@ -36,6 +37,18 @@ package final class ThreadExecutor: SerialExecutor {
     package init() {}
 
     package func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job))) }
+
+    /// Starts the thread ahead of the first work.
+    /// - Throws: `.unavailable` if the system has no thread to give.
+    package func start() throws(PostgresError) {
+        let mustStart = state.withLock { state in
+            defer { state.isRunning = true }
+            return !state.isRunning
+        }
+        guard mustStart, let status = makeThread() else { return }
+        state.withLock { $0.isRunning = false }
+        throw PostgresError(.unavailable, "no thread for a connection: errno \(status)")
+    }
 
     /// Runs a block on the thread, in order with the actor's jobs.
     package func execute(_ block: @escaping @Sendable () -> Void) { append(.block(block)) }
@@ -51,7 +64,7 @@ package final class ThreadExecutor: SerialExecutor {
     package func stop(onExit: (@Sendable () -> Void)? = nil) {
         let isRunning = state.withLock { state in
             state.isStopping = true
-            if state.isRunning { state.onExit = onExit }
+            if state.isRunning, let onExit { state.onExit.append(onExit) }
             return state.isRunning
         }
         if isRunning { wakeup.signal() } else { onExit?() }
@@ -63,10 +76,15 @@ package final class ThreadExecutor: SerialExecutor {
             defer { state.isRunning = true }
             return !state.isRunning
         }
-        if mustStart { start() } else { wakeup.signal() }
+        guard mustStart else {
+            wakeup.signal()
+            return
+        }
+        if makeThread() != nil { run(untilIdle: true) }
     }
 
-    private func start() {
+    /// - Returns: nil, or the errno.
+    private func makeThread() -> Int32? {
         let body = Unmanaged.passRetained(self)
         #if canImport(Darwin)
             var handle: pthread_t?
@@ -74,17 +92,21 @@ package final class ThreadExecutor: SerialExecutor {
             var handle = pthread_t()
         #endif
         let status = pthread_create(&handle, nil, threadMain, body.toOpaque())
-        precondition(status == 0, "no thread for a connection: errno \(status)")
+        guard status == 0 else {
+            body.release()
+            return status
+        }
         #if canImport(Darwin)
             if let handle { pthread_detach(handle) }
         #else
             pthread_detach(handle)
         #endif
+        return nil
     }
 
-    fileprivate func run() {
+    fileprivate func run(untilIdle: Bool = false) {
         thread.store(Self.currentThread, ordering: .releasing)
-        while let work = takeWork() {
+        while let work = takeWork(untilIdle) {
             if work.isEmpty { wakeup.wait() }
             for item in work {
                 switch item {
@@ -96,19 +118,19 @@ package final class ThreadExecutor: SerialExecutor {
     }
 
     /// All that waits; nil when the thread is to end, decided under the lock so that nothing is left behind.
-    private func takeWork() -> [Work]? {
-        let (work, onExit) = state.withLock { state -> ([Work]?, (@Sendable () -> Void)?) in
+    private func takeWork(_ untilIdle: Bool) -> [Work]? {
+        let (work, onExit) = state.withLock { state -> ([Work]?, [@Sendable () -> Void]) in
             guard state.work.isEmpty else {
                 defer { state.work = [] }
-                return (state.work, nil)
+                return (state.work, [])
             }
-            guard state.isStopping else { return ([], nil) }
+            guard state.isStopping || untilIdle else { return ([], []) }
             state.isRunning = false
             thread.store(0, ordering: .releasing)
-            defer { state.onExit = nil }
+            defer { state.onExit = [] }
             return (nil, state.onExit)
         }
-        onExit?()
+        for action in onExit { action() }
         return work
     }
 
