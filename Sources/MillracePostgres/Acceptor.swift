@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+import PostgresDriver
+
+/// Accepts submissions: those that come at the same time share a transaction, and one that is refused falls out of it alone.
+///
+/// Ids are checked by the server's clock before anything is sent. When the server refuses the data of a batch, its halves are
+/// written apart until the submission at fault stands alone; then the job at fault is searched the same way, in
+/// transactions that are rolled back.
+///
+/// Change together: `insert-jobs.sql`, `insert-keys.sql`, `JobWriter`.
+final class Acceptor: Sendable {
+    private struct Item: Sendable {
+        let submission: Submission
+        let deadline: ContinuousClock.Instant
+    }
+
+    private typealias Answer = Result<Acceptance, LedgerError>
+
+    private let committer: GroupCommitter<Item, Acceptance>
+    private let timeout: Duration
+
+    init(
+        pool: PostgresPool, clock: ServerClock, knownQueues: KnownQueues, waitingJobsMax: Int, timeout: Duration,
+        logger: Logger
+    ) {
+        self.timeout = timeout
+        let writer = BatchWriter(pool: pool, clock: clock, knownQueues: knownQueues, logger: logger)
+        committer = GroupCommitter(
+            batchWeightMax: Self.batchJobsMax, waitingWeightMax: waitingJobsMax, writersMax: Self.writersMax
+        ) { items in
+            await Self.write(items, by: writer)
+        }
+    }
+
+    /// Enough for the cost of a commit to vanish, and few enough for an answer in milliseconds.
+    private static let batchJobsMax = 1000
+    /// One builds its batch while the other commits.
+    private static let writersMax = 2
+    /// A submission with less time left is told so at once: surely nothing was written.
+    private static let timeLeftMin: Duration = .milliseconds(100)
+
+    func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance {
+        try await committer.submit(
+            Item(submission: submission, deadline: .now + timeout), weight: max(1, submission.jobs.count))
+    }
+
+    private static func write(_ items: [Item], by writer: BatchWriter) async -> [Answer] {
+        let now = ContinuousClock.now
+        let timely = items.indices.filter { items[$0].deadline - now >= timeLeftMin }
+        var answers = [Answer](
+            repeating: .failure(LedgerError(.unavailable, "the ledger was too slow to begin with it in time")),
+            count: items.count)
+        guard let limit = timely.map({ items[$0].deadline }).min() else { return answers }
+        let written = await writer.write(timely.map { items[$0].submission }, until: limit)
+        for (index, answer) in zip(timely, written) { answers[index] = answer }
+        return answers
+    }
+}

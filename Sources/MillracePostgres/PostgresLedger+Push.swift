@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Millrace
+import PostgresDriver
+
+/// What relay, sweep and rebuild read.
+extension PostgresLedger {
+    public func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob] {
+        try unfinished(in: await run(Statements.listFlagged, [.int8(Int64(limit))]))
+    }
+
+    public func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
+        guard !ids.isEmpty else { return }
+        try await run(Statements.clearFlags, [.uuidArray(Set(ids).sorted().map(\.bytes))])
+    }
+
+    public func unfinished(
+        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+    ) async throws(LedgerError) -> [UnfinishedJob] {
+        let ages = [age.lowerBound, age.upperBound].map { duration in
+            // Within what the server's calendar can add.
+            Int64(min(max(duration.milliseconds, -Self.ageMillisecondsMax), Self.ageMillisecondsMax))
+        }
+        let result = try await run(
+            Statements.listUnfinished,
+            [.uuid(after?.bytes), .int8(ages[0]), .int8(ages[1]), .text(queue?.name), .int8(Int64(limit))],
+            within: configuration.maintenanceTimeout)
+        return try unfinished(in: result)
+    }
+
+    /// A hundred years.
+    private static let ageMillisecondsMax: Int64 = 100 * 365 * 86_400_000
+
+    private func unfinished(in result: PostgresResult) throws(LedgerError) -> [UnfinishedJob] {
+        try decoding { () throws(PostgresError) in
+            var jobs: [UnfinishedJob] = []
+            for row in result.rows { jobs.append(try UnfinishedJob(row)) }
+            return jobs
+        }
+    }
+}

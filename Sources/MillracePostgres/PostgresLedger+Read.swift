@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Millrace
+import PostgresDriver
+
+extension PostgresLedger {
+    public func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord] {
+        let result = try await run(Statements.readJobs, [.uuidArray(Set(ids).sorted().map(\.bytes))])
+        return try decoding { () throws(PostgresError) in
+            var records: [JobID: JobRecord] = [:]
+            for row in result.rows {
+                let record = try JobRecord(row)
+                records[record.id] = record
+            }
+            return records
+        }
+    }
+
+    public func list(_ query: JobQuery) async throws(LedgerError) -> JobPage {
+        let limit = min(max(query.limit, 1), Limits.storeBatchMax)
+        let before = PostgresValue.uuid(query.before?.bytes)
+        let result = try await run(
+            Statements.listJobs,
+            [
+                before, .text(query.queue?.name), .text(query.kind?.name), .text(query.state?.rawValue),
+                .int8(Self.listedRowsMax), .int8(Int64(limit)),
+            ])
+        let jobs = try decoding { () throws(PostgresError) in
+            var jobs: [JobRecord] = []
+            for row in result.rows { jobs.append(try JobRecord(row)) }
+            return jobs
+        }
+        // A full page goes on behind its last job, a short one behind the last row that was read: if there are more.
+        let last = jobs.count == limit ? jobs.last?.id : nil
+        let horizon = try await run(
+            Statements.findHorizon,
+            [last.map { .uuid($0.bytes) } ?? before, .int8(last == nil ? Self.listedRowsMax - 1 : 0)])
+        return try decoding { () throws(PostgresError) in
+            if let last { return JobPage(jobs: jobs, next: horizon.rowCount > 0 ? last : nil) }
+            guard horizon.rowCount == 2, let row = horizon.rows.first else { return JobPage(jobs: jobs, next: nil) }
+            return JobPage(jobs: jobs, next: try row.jobID(0))
+        }
+    }
+
+    /// Rows that one page reads, at most.
+    private static let listedRowsMax: Int64 = 10_000
+
+    public func flaggedCounts() async throws(LedgerError) -> [QueueName: Int] {
+        let result = try await run(Statements.countFlagged, within: configuration.maintenanceTimeout)
+        return try decoding { () throws(PostgresError) in
+            var counts: [QueueName: Int] = [:]
+            for row in result.rows { counts[try row.queue(0)] = try row.integer(1) }
+            return counts
+        }
+    }
+
+    public func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts] {
+        let result = try await run(Statements.countFinished)
+        return try decoding { () throws(PostgresError) in
+            var counts: [QueueName: FinishedCounts] = [:]
+            for row in result.rows {
+                counts[try row.queue(0)] = FinishedCounts(
+                    completedLastHour: try row.integer(1), completedLastDay: try row.integer(2),
+                    deadLastHour: try row.integer(3), deadLastDay: try row.integer(4))
+            }
+            return counts
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+public import Millrace
+import PostgresDriver
+
+/// Outcomes: one fenced statement writes all that are due to be written; of the others the rows are read, and `JobLifecycle`
+/// says why not.
+extension PostgresLedger {
+    public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {
+        var verdicts = [RecordVerdict?](repeating: nil, count: outcomes.count)
+        var pending = Array(outcomes.indices)
+        var roundsLeft = Self.recordRoundsMax
+        while !pending.isEmpty {
+            // A second outcome of one job has its turn after the first.
+            var taken: Set<JobID> = []
+            let batch = pending.filter { taken.insert(outcomes[$0].id).inserted }
+                .sorted { outcomes[$0].id < outcomes[$1].id }
+            try await settle(batch, of: outcomes, &verdicts)
+            if batch.contains(where: { verdicts[$0] == nil }) {
+                roundsLeft -= 1
+                guard roundsLeft > 0 else {
+                    throw LedgerError(.unavailable, "rows changed at each of \(Self.recordRoundsMax) looks")
+                }
+            }
+            pending = pending.filter { verdicts[$0] == nil }
+        }
+        return verdicts.map { $0 ?? .fenced }
+    }
+
+    private static let recordRoundsMax = 5
+
+    /// Leaves those without a verdict that must be tried again.
+    private func settle(
+        _ batch: [Int], of outcomes: [Outcome], _ verdicts: inout [RecordVerdict?]
+    ) async throws(LedgerError) {
+        let written = try await write(batch.map { outcomes[$0] })
+        let refused = batch.filter { written[outcomes[$0].id] == nil }
+        for index in batch { verdicts[index] = written[outcomes[index].id].map { .recorded($0) } }
+        guard !refused.isEmpty else { return }
+        let lifecycles = try await lifecycles(of: refused.map { outcomes[$0].id }, on: self.outcomes)
+        for index in refused {
+            guard let stored = lifecycles[outcomes[index].id] else {
+                verdicts[index] = .fenced
+                continue
+            }
+            var after = stored.lifecycle
+            let verdict = after.record(outcomes[index].ending, attempt: outcomes[index].attempt, now: stored.now)
+            if after == stored.lifecycle { verdicts[index] = verdict }
+        }
+    }
+
+    /// The jobs that were written, with their new states. Outcomes that the store refuses for their data end as `dead`.
+    private func write(_ outcomes: [Outcome]) async throws(LedgerError) -> [JobID: JobState] {
+        do throws(PostgresError) {
+            let result = try await query(
+                Statements.recordOutcomes, OutcomeColumns.parameters(of: outcomes, shard: shard), on: self.outcomes,
+                within: configuration.callTimeout)
+            var written: [JobID: JobState] = [:]
+            for row in result.rows { written[try row.jobID(0)] = try row.state(1) }
+            return written
+        } catch {
+            guard error.refusesData else { throw LedgerError(error) }
+            guard outcomes.count > 1 else { return try await bury(outcomes[0], for: error) }
+            let middle = outcomes.count / 2
+            let first = try await write(Array(outcomes[..<middle]))
+            return first.merging(try await write(Array(outcomes[middle...]))) { first, _ in first }
+        }
+    }
+
+    private func bury(_ outcome: Outcome, for error: PostgresError) async throws(LedgerError) -> [JobID: JobState] {
+        guard case .completed = outcome.ending else { throw LedgerError(error) }
+        let reason = "result cannot be stored: \(error.message) (SQLSTATE \(error.sqlState ?? "none"))"
+        return try await write([Outcome(id: outcome.id, attempt: outcome.attempt, ending: .dead(error: reason))])
+    }
+}
+
+/// Outcomes as the parameters of `record-outcomes`: one array per column.
+enum OutcomeColumns {
+    /// - Parameter outcomes: with distinct ids, in ascending order.
+    static func parameters(of outcomes: [Outcome], shard: Int64) -> [PostgresValue] {
+        [
+            .uuidArray(outcomes.map(\.id.bytes)),
+            .int4Array(outcomes.map { Int32(clamping: $0.attempt) }),
+            .textArray(outcomes.map(\.ending.name)),
+            .int8Array(outcomes.map(\.ending.delayMilliseconds)),
+            .jsonArray(outcomes.map(\.ending.result)),
+            .jsonArray(outcomes.map(\.ending.errorJSON)),
+            .int8(shard),
+        ]
+    }
+}
+
+extension Outcome.Ending {
+    fileprivate var name: String {
+        switch self {
+        case .completed: "completed"
+        case .retry: "retry"
+        case .dead: "dead"
+        case .snooze: "snooze"
+        case .release: "release"
+        }
+    }
+
+    /// At most a hundred years, so that the server's calendar does not end before it.
+    fileprivate var delayMilliseconds: Int64? {
+        switch self {
+        case .retry(let delay, _), .snooze(let delay): min(max(delay.milliseconds, 0), 100 * 365 * 86_400_000)
+        case .completed, .dead, .release: nil
+        }
+    }
+
+    fileprivate var result: [UInt8]? {
+        if case .completed(let result) = self { result } else { nil }
+    }
+
+    /// A JSON string: it may hold a NUL character, which a text of PostgreSQL may not.
+    fileprivate var errorJSON: [UInt8]? {
+        switch self {
+        case .retry(_, let error), .dead(let error):
+            (try? JSONEncoder().encode(error.prefix(bytes: Limits.errorBytesMax))).map(Array.init)
+                ?? Array(#""unreadable error""#.utf8)
+        case .completed, .snooze, .release: nil
+        }
+    }
+}
+
+extension String {
+    /// As many whole characters of Unicode as fit.
+    fileprivate func prefix(bytes: Int) -> String {
+        guard utf8.count > bytes else { return self }
+        var end = utf8.index(startIndex, offsetBy: bytes)
+        while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return String(unicodeScalars[..<end])
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Logging
+import Millrace
+import PostgresDriver
+import Synchronization
+
+extension PostgresLedger {
+    /// Runs an application's statements in one transaction, together with the jobs that it submits.
+    ///
+    /// The closure blocks a thread of its own, and may run again after a connection that was dead before it began. Cancelling
+    /// the task cancels the statement that runs, and rolls back.
+    /// - Parameter timeout: for all of it, waiting for a connection included. Default 30 s.
+    /// - Throws: what `body` throws, which rolls back; `PostgresError`: with `.outcomeUnknown` it may have been committed, else
+    ///   it was not.
+    public func transaction<Value: Sendable>(
+        timeout: Duration = .seconds(30), _ body: @Sendable (LedgerTransaction) throws -> Value
+    ) async throws -> Value {
+        let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
+        return try await withPartitions { () throws in
+            try await handlers.transaction(deadline: timeout) { transaction in
+                let scope = LedgerTransaction(transaction, now: now)
+                let value = try body(scope)
+                try scope.writeJobs { knownQueues.unknown(of: $0) }
+                return value
+            }
+        }
+    }
+
+    /// Runs an attempt's statements in one transaction with its outcome.
+    ///
+    /// The row is locked and its attempt looked at before anything else, so that no newer attempt can begin until this has ended;
+    /// then it is written with the result, and committed. So the statements of an attempt are visible if and only if it is the
+    /// recorded one.
+    func complete<Output: Encodable & Sendable>(
+        _ context: JobContext, timeout: Duration, _ body: @Sendable (LedgerTransaction) throws -> Output
+    ) async throws -> Output {
+        let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
+        let returned = Mutex<Output?>(nil)
+        do {
+            try await withPartitions { () throws in
+                try await handlers.transaction(deadline: timeout) { transaction in
+                    try Self.hold(context, in: transaction)
+                    let scope = LedgerTransaction(transaction, now: now)
+                    let output = try body(scope)
+                    let result = try Self.encoded(output)
+                    // Last, since it may wait for other writers of the same queue or minute.
+                    try scope.writeJobs { knownQueues.unknown(of: $0) }
+                    try Self.record(result, of: context, shard: .random(in: .min ... .max), in: transaction)
+                    returned.withLock { $0 = output }
+                }
+            }
+        } catch let error as PostgresError {
+            try await resolve(error, of: context)
+        }
+        guard let output = returned.withLock(\.self) else {
+            throw LedgerError(.protocolViolation, "committed without an output")
+        }
+        context.committedOutcome.set(.recorded(.completed))
+        return output
+    }
+
+    private static func hold(_ context: JobContext, in transaction: PostgresTransaction) throws {
+        let rows = try transaction.query(Statements.holdAttempt, [.uuid(context.id.bytes)]).rows
+        guard let row = rows.first, try row.integer(1) == context.attempt, try row.state(0) == .running else {
+            throw RunInterrupted("attempt \(context.attempt) was fenced off, or cancelled")
+        }
+    }
+
+    private static func encoded(_ output: some Encodable) throws -> [UInt8] {
+        let result = try Array(JSONEncoder().encode(output))
+        guard result.count <= Limits.payloadBytesMax else {
+            throw JobSignal.permanent(
+                "the result has \(result.count) bytes, at most \(Limits.payloadBytesMax) can be stored")
+        }
+        return result
+    }
+
+    private static func record(
+        _ result: [UInt8], of context: JobContext, shard: Int64, in transaction: PostgresTransaction
+    ) throws {
+        // From here on no statement of the application follows: plan as the ledger's own sessions do.
+        try transaction.run(script: localPlannerSettings)
+        let outcome = Outcome(id: context.id, attempt: context.attempt, ending: .completed(result))
+        let written = try transaction.query(
+            Statements.recordOutcomes, OutcomeColumns.parameters(of: [outcome], shard: shard))
+        guard written.rowCount == 1 else {
+            throw RunInterrupted("attempt \(context.attempt) is not there to be recorded")
+        }
+    }
+
+    private static let localPlannerSettings = plannerSettings.map { "SET LOCAL \($0.name) = '\($0.value)'" }
+        .joined(separator: "; ")
+
+    /// Returns when the transaction is known to have been committed.
+    private func resolve(_ error: PostgresError, of context: JobContext) async throws {
+        switch error.code {
+        case .outcomeUnknown:
+            try await learnFate(of: context)
+        case .unavailable, .overloaded:
+            throw RunInterrupted("\(error)")
+        case .cancelled:
+            throw CancellationError()
+        case .server where error.isConnectionError:
+            throw RunInterrupted("\(error)")
+        default:
+            throw error
+        }
+    }
+
+    /// A commit whose answer was lost is never repeated, only looked for: the lock waits for one that is still under way.
+    ///
+    /// Where even that fails the run is given back, by a fenced write, which finds out the same.
+    private func learnFate(of context: JobContext) async throws {
+        var last: PostgresError?
+        for _ in 0..<Self.fateLooksMax {
+            let isCommitted: Bool
+            do throws(PostgresError) {
+                let result = try await query(
+                    Statements.holdAttempt, [.uuid(context.id.bytes)], on: general, within: configuration.callTimeout)
+                if let row = result.rows.first {
+                    isCommitted = (try row.integer(1) == context.attempt, try row.state(0)) == (true, .completed)
+                } else {
+                    isCommitted = false
+                }
+            } catch {
+                last = error
+                continue
+            }
+            guard isCommitted else { throw RunInterrupted("its transaction was rolled back") }
+            return
+        }
+        throw RunInterrupted("whether its transaction was committed is not known yet: \(last?.message ?? "")")
+    }
+
+    /// Each waits a second for the row's lock.
+    private static let fateLooksMax = 5
+
+    /// Runs a transaction again after a partition that it missed was made.
+    private func withPartitions<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.isMissingPartition {
+            logger.error("a partition of job_rows was missing and is made; maintenance has not run for days")
+            try await run(Statements.makePartitions)
+            return try await body()
+        }
+    }
+}

@@ -1,0 +1,15 @@
+-- cancel-job: cancels a job that has not ended. Called by PostgresLedger.cancel.
+-- $1 id
+-- Returns its state before, its queue and token; no row when there is none.
+WITH found AS MATERIALIZED (
+  SELECT id, state, queue, token
+  FROM millrace.job_rows
+  WHERE id = $1::uuid
+  FOR NO KEY UPDATE
+), cancelled AS (
+  UPDATE millrace.job_rows AS job
+  SET state = 'cancelled', finished_at = statement_timestamp(), flagged = false
+  FROM found
+  WHERE job.id BETWEEN found.id AND found.id AND found.state < 'completed'
+)
+SELECT state::text, queue, token FROM found

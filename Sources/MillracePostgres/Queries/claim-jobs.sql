@@ -1,0 +1,32 @@
+-- claim-jobs: grants claims and issues attempt numbers. Called by PostgresLedger.claim, ids distinct and in ascending order.
+-- $1 id  $2 token  $3 forced: arrays of one length   $4 queues of these jobs   $5 the claiming process
+-- Returns the granted ones; why another was not, JobLifecycle says of what read-lifecycles brings.
+--
+-- The rules are JobLifecycle.claim. A queue's row is locked, and read as it is after that, so that its pause can wait for the
+-- claims that began before it. `BETWEEN id AND id` is an equality that leaves the planner nothing but a look-up by the primary
+-- key for each element in turn, whatever the statistics say: so all writers lock rows in one order, and never in a circle.
+-- (`finished_at IS NULL` would offer it a walk over all unfinished rows.)
+WITH open AS MATERIALIZED (
+  SELECT queue.name
+  FROM unnest($4::text[]) AS wanted (name)
+  JOIN millrace.queues AS queue ON queue.name = wanted.name
+  WHERE NOT queue.paused
+  FOR KEY SHARE OF queue
+)
+UPDATE millrace.job_rows AS job
+SET state = 'running',
+  attempt = job.attempt + 1,
+  crashes = job.crashes + (job.state = 'running')::integer,
+  token = request.token,
+  worker = $5::bigint,
+  started_at = statement_timestamp()
+FROM unnest($1::uuid[], $2::bytea[], $3::boolean[]) AS request (id, token, forced)
+WHERE job.id BETWEEN request.id AND request.id
+  AND job.state < 'completed'
+  AND (job.state <> 'running' OR job.token <> request.token)
+  AND (job.token IS NULL OR job.token < request.token OR request.forced)
+  AND job.queue = ANY (ARRAY(SELECT name FROM open))
+  AND (job.expires_at IS NULL OR job.expires_at > statement_timestamp())
+  AND job.failures < job.max_attempts
+  AND (job.state = 'running' OR job.due_at <= statement_timestamp())
+RETURNING job.id, job.attempt, job.failures, job.max_attempts

@@ -1,0 +1,13 @@
+-- end-unclaimable: ends jobs that a claim found expired or out of attempts. Called by PostgresLedger.claim.
+-- $1 id  $2 attempt, as they were when the claim was refused: arrays of one length, ids in ascending order
+-- Returns the rows that it wrote.
+UPDATE millrace.job_rows AS job
+SET state = CASE WHEN job.expires_at <= statement_timestamp() THEN 'cancelled' ELSE 'dead' END::millrace.job_state,
+  finished_at = statement_timestamp(),
+  flagged = false
+FROM unnest($1::uuid[], $2::integer[]) AS refused (id, attempt)
+WHERE job.id BETWEEN refused.id AND refused.id
+  AND job.attempt = refused.attempt
+  AND job.state < 'completed'
+  AND (job.expires_at <= statement_timestamp() OR job.failures >= job.max_attempts)
+RETURNING job.id, job.state::text

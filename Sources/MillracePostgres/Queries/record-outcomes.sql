@@ -1,0 +1,54 @@
+-- record-outcomes: writes how attempts ended. Called by PostgresLedger.record and by transactions, ids distinct and in
+-- ascending order.
+-- $1 id  $2 attempt  $3 completed, dead, retry, snooze or release  $4 delay (ms)  $5 result  $6 error, a JSON string: arrays of
+-- one length; $4, $5 and $6 with nulls   $7 the shard that counts
+-- Returns the rows that it wrote and their new states.
+--
+-- The rules are JobLifecycle.record; for `BETWEEN` see claim-jobs.
+WITH recorded AS (
+  UPDATE millrace.job_rows AS job
+  SET state = CASE
+      WHEN outcome.ending IN ('completed', 'dead') THEN outcome.ending
+      WHEN outcome.error IS NOT NULL AND job.failures + 1 >= job.max_attempts THEN 'dead'
+      WHEN outcome.delay_ms > 0 THEN 'scheduled'
+      ELSE 'ready'
+    END::millrace.job_state,
+    failures = job.failures + (outcome.error IS NOT NULL)::integer,
+    due_at = CASE
+      WHEN outcome.ending = 'snooze' OR outcome.ending = 'retry' AND job.failures + 1 < job.max_attempts
+        THEN statement_timestamp() + outcome.delay_ms * interval '1 millisecond'
+      ELSE job.due_at
+    END,
+    finished_at = CASE
+      WHEN outcome.ending IN ('completed', 'dead') OR outcome.ending = 'retry' AND job.failures + 1 >= job.max_attempts
+        THEN statement_timestamp()
+    END,
+    flagged = job.flagged AND outcome.ending NOT IN ('completed', 'dead')
+      AND (outcome.ending <> 'retry' OR job.failures + 1 < job.max_attempts),
+    result = outcome.result,
+    errors = CASE
+      WHEN outcome.error IS NULL THEN job.errors
+      -- The first and the last nine.
+      ELSE job.errors[:1] || job.errors[greatest(2, cardinality(job.errors) - 7):] || json_build_object(
+        'attempt', job.attempt,
+        'at', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        'error', outcome.error)
+    END
+  FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::bigint[], $5::json[], $6::json[])
+    AS outcome (id, attempt, ending, delay_ms, result, error)
+  WHERE job.id BETWEEN outcome.id AND outcome.id
+    AND job.attempt = outcome.attempt
+    AND job.state = 'running'
+  RETURNING job.id, job.queue, job.state
+), counted AS (
+  INSERT INTO millrace.finished_counts AS total (minute, queue, shard, completed, dead)
+  SELECT
+    date_trunc('minute', statement_timestamp()), queue, $7::bigint,
+    count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'dead')
+  FROM recorded
+  WHERE state IN ('completed', 'dead')
+  GROUP BY queue
+  ON CONFLICT (minute, queue, shard) DO UPDATE
+  SET completed = total.completed + excluded.completed, dead = total.dead + excluded.dead
+)
+SELECT id, state::text FROM recorded

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Millrace
+import MillraceTesting
+import PostgresDriver
+import Testing
+
+@testable import MillracePostgres
+
+@Suite("Schema", .needsPostgres) struct SchemaTests {
+    @Test func `many processes may migrate at once, and again`() async throws {
+        try await TestDatabase.withEmptyDatabase { database in
+            let ran = try await withThrowingTaskGroup(of: [String].self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger)
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+
+            #expect(ran == PostgresLedger.migrations.map(\.name))
+            #expect(try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger) == [])
+            #expect(try await database.count("SELECT count(*)::integer FROM millrace.partitions") == 9)
+            try await database.withLedger { try await $0.check() }
+        }
+    }
+
+    @Test func `an empty database is told apart from one without the latest migration`() async throws {
+        try await TestDatabase.withEmptyDatabase { database in
+            let names = PostgresLedger.migrations.map(\.name)
+            let empty = try await PostgresLedger.schemaStatus(database.configuration, logger: TestDatabase.logger)
+            #expect(empty == .outdated(pending: names))
+            try await database.withLedger { ledger in
+                let error = await #expect(throws: LedgerError.self) { try await ledger.requireKnownSchema() }
+                #expect(error?.code == .schemaUnknown)
+                #expect(error?.message.contains("millrace migrate") == true)
+                #expect(await #expect(throws: LedgerError.self) { try await ledger.check() }?.code == .schemaUnknown)
+            }
+
+            _ = try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger)
+            try await database.run("DELETE FROM millrace.schema_migrations WHERE name = '\(names[3])'")
+            let older = try await PostgresLedger.schemaStatus(database.configuration, logger: TestDatabase.logger)
+            #expect(older == .outdated(pending: [names[3]]))
+        }
+    }
+
+    @Test func `a schema of a newer release is refused, and not migrated`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            try await database.run("INSERT INTO millrace.schema_migrations (name) VALUES ('m9999_from_the_future')")
+
+            for attempt in [
+                { try await ledger.check() }, { try await ledger.requireKnownSchema() },
+                { _ = try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger) },
+            ] as [() async throws -> Void] {
+                let error = await #expect(throws: LedgerError.self) { try await attempt() }
+                #expect(error?.code == .schemaUnknown)
+                #expect(error?.message.contains("m9999_from_the_future") == true)
+            }
+        }
+    }
+
+    @Test func `a missing partition is made before a submission fails`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            let day = try await database.run("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')").rows.first?.text(0)
+            try await database.run("DROP TABLE millrace.job_rows_\(try #require(day))")
+            let error = await #expect(throws: LedgerError.self) { try await ledger.check() }
+            #expect(error?.code == .unavailable)
+            let jobs = Samples.jobs(20)
+
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for job in jobs { group.addTask { try await ledger.accept([job]) } }
+                try await group.waitForAll()
+            }
+
+            #expect(try await ledger.jobs(jobs.map(\.id)).count == jobs.count)
+            try await ledger.check()
+        }
+    }
+
+    @Test func `maintenance makes the partitions of a week ahead, and every id of those days has one`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            let names = try await database.run("SELECT name FROM millrace.partitions ORDER BY name").rows.map {
+                try $0.text(0)
+            }
+            for name in names { try await database.run("DROP TABLE millrace.\(name)") }
+
+            try await ledger.maintain()
+
+            let made = try await database.run("SELECT name FROM millrace.partitions ORDER BY name").rows.map {
+                try $0.text(0)
+            }
+            #expect(made == names)
+            let today = Timestamp.now().unixMilliseconds / 86_400_000
+            for day in (today - 1)...(today + 7) {
+                for milliseconds in [day * 86_400_000, (day + 1) * 86_400_000 - 1] {
+                    var generator = SystemRandomNumberGenerator()
+                    let id = JobID(at: Timestamp(unixMilliseconds: milliseconds), using: &generator)
+                    try await database.run(
+                        """
+                        INSERT INTO millrace.job_rows (id, created_at, due_at, state, timeout_ms, max_attempts, priority,
+                            flagged, queue, kind, payload)
+                        VALUES ('\(id)', now(), now(), 'ready', 1, 1, 2, false, 'q', 'k', '{}')
+                        """)
+                }
+            }
+        }
+    }
+
+    @Test func `old partitions go when nothing in them is needed any more`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            for day in [20, 15, 10] { try await Self.insertOld(daysAgo: day, rows: 50, in: database) }
+            // One that is still to run, and one that has just ended.
+            try await database.run(
+                """
+                UPDATE millrace.job_rows SET state = 'ready', finished_at = NULL
+                WHERE id = (SELECT min(id::text)::uuid FROM millrace.job_rows)
+                """)
+            try await database.run(
+                """
+                UPDATE millrace.job_rows SET finished_at = now()
+                WHERE id = (SELECT max(id::text)::uuid FROM millrace.job_rows)
+                """)
+
+            try await ledger.maintain()
+
+            let left = try await database.run(
+                """
+                SELECT (now() AT TIME ZONE 'UTC')::date - day, (SELECT count(*) FROM millrace.job_rows AS job
+                    WHERE job.id >= millrace.least_id(day::timestamp AT TIME ZONE 'UTC')
+                    AND job.id < millrace.least_id((day + 1)::timestamp AT TIME ZONE 'UTC'))
+                FROM millrace.partitions WHERE day < now() - interval '3 days' ORDER BY day
+                """
+            ).rows.map { [try $0.integer(0), try $0.integer(1)] }
+            #expect(left == [[20, 1], [10, 1]])
+        }
+    }
+
+    @Test func `a claim of a job that was forgotten says so`() async throws {
+        try await TestDatabase.withLedger { ledger, _ in
+            let requests = [Samples.job(age: .seconds(3 * 86_400)), Samples.job()].map { Samples.request($0.id) }
+
+            let verdicts = try await ledger.claim(requests, process: Samples.process)
+
+            #expect(verdicts == [.pruned, .missing])
+        }
+    }
+
+    @Test func `the view is what people read`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            var job = Samples.job(#"{"b": 1.50, "a": 9007199254740993}"#)
+            job.priority = .high
+            job.tags = ["a", "b"]
+            try await ledger.start(job)
+            _ = try await ledger.record([
+                Outcome(id: job.id, attempt: 1, ending: .retry(after: .seconds(60), error: "no"))
+            ])
+
+            let row = try #require(
+                try await database.run(
+                    """
+                    SELECT state, priority, payload::text, errors::text, worker, tags, attempt, failures, timeout::text
+                    FROM millrace.jobs WHERE queue = 'samples'
+                    """
+                ).rows.first)
+
+            #expect(try row.text("state") == "scheduled")
+            #expect(try row.text("priority") == "high")
+            #expect(try row.text("payload") == #"{"b": 1.50, "a": 9007199254740993}"#)
+            #expect(try row.text("errors").contains(#""error" : "no""#))
+            #expect(try row.text("worker") == "0000000000000007")
+            #expect(try row.textArray("tags") == ["a", "b"])
+        }
+    }
+
+    @Test func `the server's connections are counted`() async throws {
+        try await TestDatabase.withLedger { ledger, _ in
+            let budget = try await ledger.connectionBudget()
+
+            #expect(budget.allowed > 0)
+            #expect(budget.used > 0)
+            #expect(budget.wanted == 10)
+        }
+    }
+
+    private static func insertOld(daysAgo: Int, rows: Int, in database: TestDatabase) async throws {
+        try await database.run("SELECT millrace.make_partition((now() AT TIME ZONE 'UTC')::date - \(daysAgo))")
+        try await database.run(
+            """
+            INSERT INTO millrace.job_rows (
+                id, created_at, due_at, state, finished_at, timeout_ms, max_attempts, priority, flagged, queue, kind, payload)
+            SELECT
+                (left(millrace.least_id(((now() AT TIME ZONE 'UTC')::date - \(daysAgo))::timestamp AT TIME ZONE 'UTC')::text,
+                    24) || lpad(to_hex(number), 12, '0'))::uuid,
+                now(), now(), 'completed', now() - interval '\(daysAgo) days', 600000, 20, 2, false, 'old', 'old', '{}'
+            FROM generate_series(1, \(rows)) AS number
+            """)
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import Logging
+import Millrace
+import MillraceTesting
+import PostgresDriver
+import Testing
+
+@testable import MillracePostgres
+
+/// The statements of an attempt are visible if and only if it is the recorded one.
+@Suite("Transactions", .needsPostgres) struct TransactionTests {
+    private struct Output: Codable, Sendable, Equatable {
+        var number: Int
+    }
+
+    private struct FollowUp: Job {
+        static let kind: JobKind = "samples.follow-up"
+        static let defaults = JobOptions(queue: "follow-ups")
+        var number: Int
+    }
+
+    private struct Refusal: Error {}
+
+    private static let insert = PostgresStatement(name: "insert", sql: "INSERT INTO business (number) VALUES ($1)")
+
+    @Test func `rows, follow-up jobs and the outcome are committed together`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            let output = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                try transaction.enqueue(FollowUp(number: 2))
+                return Output(number: 3)
+            }
+
+            #expect(output == Output(number: 3))
+            #expect(context.committedOutcome.verdict == .recorded(.completed))
+            let row = try #require(try await ledger.job(context.id))
+            #expect(row.state == .completed)
+            #expect(row.result == Array(#"{"number":3}"#.utf8))
+            #expect(try await Self.businessRows(database) == 1)
+            let flagged = try await ledger.flagged(limit: 10)
+            #expect(flagged.map(\.queue) == ["follow-ups"])
+            #expect(flagged.first?.job.envelope.payload == Array(#"{"number":2}"#.utf8))
+            #expect(try await ledger.queues().map(\.queue).contains("follow-ups"))
+            #expect(try await ledger.finishedCounts()[Samples.queue]?.completedLastHour == 1)
+            #expect(try await ledger.record([Samples.completed(context.id)]) == [.settled(.completed)])
+        }
+    }
+
+    @Test func `an error rolls all of it back, and comes out as it is`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            await #expect(throws: Refusal.self) {
+                try await context.transaction { transaction -> Output in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    try transaction.enqueue(FollowUp(number: 2))
+                    throw Refusal()
+                }
+            }
+
+            try await Self.expectNothing(ledger, database, context)
+        }
+    }
+
+    @Test func `an error that the body swallows does not look like success`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            await #expect(throws: (any Error).self) {
+                try await context.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    _ = try? transaction.query(PostgresStatement(name: "wrong", sql: "SELECT 1 / 0"))
+                    return Output(number: 1)
+                }
+            }
+
+            try await Self.expectNothing(ledger, database, context)
+        }
+    }
+
+    @Test func `an attempt that was taken over writes nothing`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            _ = try await ledger.claim([Samples.request(context.id, token: 2)], process: Samples.process)
+
+            await #expect(throws: RunInterrupted.self) {
+                try await context.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    return Output(number: 1)
+                }
+            }
+
+            #expect(try await Self.businessRows(database) == 0)
+            #expect(context.committedOutcome.verdict == nil)
+            #expect(try await ledger.job(context.id)?.attempt == 2)
+        }
+    }
+
+    @Test func `nobody takes the job over while the transaction runs`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            _ = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                let verdicts = try Waiting.result {
+                    try await ledger.claim([Samples.request(context.id, token: 2)], process: Samples.process)
+                }
+                #expect(verdicts == [.notDue(.seconds(1))])
+                return Output(number: 1)
+            }
+
+            #expect(try await Self.businessRows(database) == 1)
+            let verdicts = try await ledger.claim([Samples.request(context.id, token: 2)], process: Samples.process)
+            #expect(verdicts == [.final(.completed)])
+        }
+    }
+
+    @Test func `a session that is killed at its commit has written nothing, and costs the job nothing`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            try await database.run(
+                """
+                CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$
+                """)
+            try await database.run(
+                """
+                CREATE CONSTRAINT TRIGGER die_at_commit AFTER INSERT ON business
+                DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()
+                """)
+
+            await #expect(throws: RunInterrupted.self) {
+                try await context.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    return Output(number: 1)
+                }
+            }
+
+            try await Self.expectNothing(ledger, database, context)
+        }
+    }
+
+    @Test(arguments: [CommitProxy.Cut.beforeCommit, .afterCommit])
+    func `a commit whose answer is lost is looked for, not repeated`(_ moment: CommitProxy.Cut) async throws {
+        try await TestDatabase.withLedger { direct, database in
+            let proxy = try CommitProxy(serverPort: try database.port)
+            defer { proxy.close() }
+            try await database.run("CREATE TABLE business (number integer)")
+            let detoured = TestDatabase(url: try database.url(throughPort: proxy.port))
+            try await detoured.withLedger { ledger in
+                for number in 1...20 as ClosedRange<Int32> {
+                    let job = Samples.job()
+                    try await ledger.start(job)
+                    let context = Self.context(of: job, ledger)
+                    proxy.cutNextCommit(moment)
+
+                    let result = await Result<Output, any Error>.of {
+                        try await context.transaction { transaction in
+                            try transaction.query(Self.insert, [.int4(number)])
+                            return Output(number: 1)
+                        }
+                    }
+
+                    #expect(proxy.hasCut)
+                    let rows = try await database.count(
+                        "SELECT count(*)::integer FROM business WHERE number = \(number)")
+                    switch moment {
+                    case .afterCommit:
+                        #expect((try? result.get()) == Output(number: 1))
+                        #expect(context.committedOutcome.verdict == .recorded(.completed))
+                        #expect(rows == 1)
+                        #expect(try await direct.job(job.id)?.state == .completed)
+                    case .beforeCommit:
+                        #expect(throws: RunInterrupted.self) { try result.get() }
+                        #expect(rows == 0)
+                        #expect(try await direct.job(job.id)?.state == .running)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `an application submits jobs in its own transaction`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            try await database.run("CREATE TABLE business (number integer)")
+
+            let id = try await ledger.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                return try transaction.enqueue(FollowUp(number: 1), EnqueueOptions(priority: .high))
+            }
+            await #expect(throws: Refusal.self) {
+                try await ledger.transaction { transaction in
+                    try transaction.enqueue(FollowUp(number: 2))
+                    throw Refusal()
+                }
+            }
+
+            let flagged = try await ledger.flagged(limit: 10)
+            #expect(flagged.map(\.job.id) == [id])
+            #expect(flagged.first?.job.priority == .high)
+            #expect(try await Self.businessRows(database) == 1)
+        }
+    }
+
+    @Test func `SQL of any language submits a job in its own transaction`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            let call = """
+                SELECT millrace.enqueue('email.send', '{"to": 9007199254740993}', queue => 'email', priority => 'low',
+                    run_at => now() + interval '1 minute', tags => ARRAY['x'])
+                """
+            let bytes = try #require(try await database.run(call).rows.first).uuid(0)
+            await #expect(throws: PostgresError.self) {
+                try await database.run("BEGIN; SELECT millrace.enqueue('email.send', '{}'); SELECT 1 / 0; COMMIT")
+            }
+
+            let id = try #require(JobID(bytes: bytes))
+            #expect(id.bytes[6] >> 4 == 7)
+            #expect(id.bytes[8] >> 6 == 2)
+            let now = Timestamp.now()
+            #expect(abs((now - id.time).milliseconds) < 60_000)
+            let row = try #require(try await ledger.job(id))
+            #expect(row.payload == Array(#"{"to": 9007199254740993}"#.utf8))
+            #expect(row.queue == "email")
+            #expect(row.priority == .low)
+            #expect(row.state == .scheduled)
+            #expect(row.tags == ["x"])
+            #expect(try await ledger.flagged(limit: 10).map(\.job.id) == [id])
+            #expect(try await ledger.queues().map(\.queue) == ["email"])
+        }
+    }
+
+    @Test(arguments: [
+        "'Bad Kind', '{}'", "'k', '{}', queue => 'a b'", "'k', '{}', priority => 'urgent'", "'k', '{'",
+        "'k', '{}', max_attempts => 0", "'k', '{}', timeout => '2 days'",
+        "'k', '{}', run_at => now() + interval '2 years'",
+        "'k', '{}', tags => array_fill('t'::text, ARRAY[17])", "NULL, '{}'", "'k', NULL", "'k', '{}', queue => NULL",
+    ])
+    func `SQL is refused what the API refuses`(_ arguments: String) async throws {
+        try await TestDatabase.withLedger { _, database in
+            let error = await #expect(throws: PostgresError.self) {
+                try await database.run("SELECT millrace.enqueue(\(arguments))")
+            }
+
+            #expect(error?.sqlState?.hasPrefix("22") == true)
+        }
+    }
+
+    @Test func `a submission from SQL is on disk, whatever its session says`() async throws {
+        try await TestDatabase.withLedger { ledger, _ in
+            let (before, during) = try await ledger.handlers.transaction(deadline: .seconds(20)) { transaction in
+                try transaction.run(script: "SET synchronous_commit = off")
+                let show = PostgresStatement(name: "show", sql: "SELECT current_setting('synchronous_commit')")
+                let before = try transaction.query(show).rows[0].text(0)
+                try transaction.run(script: "SELECT millrace.enqueue('k', '{}')")
+                return (before, try transaction.query(show).rows[0].text(0))
+            }
+
+            #expect(before == "off")
+            #expect(during == "on")
+        }
+    }
+
+    private static func withRunningJob(
+        _ body: (PostgresLedger, TestDatabase, JobContext) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            try await database.run("CREATE TABLE business (number integer)")
+            let job = Samples.job()
+            try await ledger.start(job)
+            try await body(ledger, database, context(of: job, ledger))
+        }
+    }
+
+    private static func context(of job: NewJob, _ ledger: PostgresLedger) -> JobContext {
+        JobContext(
+            id: job.id, kind: job.kind, queue: job.queue,
+            claim: Claim(attempt: 1, failures: 0, maxAttempts: job.maxAttempts), deadline: .now + .seconds(60),
+            logger: TestDatabase.logger,
+            submitter: JobSubmitter(ledger: ledger, broker: MemoryBroker(), logger: TestDatabase.logger))
+    }
+
+    private static func expectNothing(
+        _ ledger: PostgresLedger, _ database: TestDatabase, _ context: JobContext
+    ) async throws {
+        #expect(try await businessRows(database) == 0)
+        #expect(try await ledger.flagged(limit: 10).isEmpty)
+        #expect(context.committedOutcome.verdict == nil)
+        let row = try #require(try await ledger.job(context.id))
+        #expect(row.state == .running)
+        #expect(row.failures == 0)
+    }
+
+    private static func businessRows(_ database: TestDatabase) async throws -> Int {
+        try await database.count("SELECT count(*)::integer FROM business")
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate static func of(_ body: () async throws -> Success) async -> Result {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+}
