@@ -58,7 +58,10 @@ public struct ProcessID: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads 16 hexadecimal digits; nil for anything else.
     package init?(_ text: String) {
-        guard text.utf8.count == 16, let number = UInt64(text, radix: 16) else { return nil }
+        // The integer's own reading would take a sign, too.
+        guard text.utf8.count == 16, text.utf8.allSatisfy({ Hexadecimal.value(of: $0) != nil }),
+            let number = UInt64(text, radix: 16)
+        else { return nil }
         self.init(number: number)
     }
 

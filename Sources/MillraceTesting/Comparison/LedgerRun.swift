@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// One program on the model and on a ledger that is empty when it begins.
+final class LedgerRun {
+    struct Failure {
+        let index: Int
+        let model: String
+        let subject: String
+    }
+
+    private struct Side {
+        let ledger: any JobLedger
+        let now: () async throws -> Timestamp
+    }
+
+    private let comparedSubject: any LedgerSubject
+    private let clock: TestClock
+    private let model: Side
+    private let subject: Side
+    private let ids: [JobID]
+    private let queues: [QueueName] = ["comparison-a", "comparison-b"]
+    private let kinds: [JobKind] = ["comparison.one", "comparison.two"]
+
+    init(subject: any LedgerSubject, seed: UInt64) async throws {
+        var generator = SplitMix64(seed: seed)
+        let start = try await subject.now()
+        let clock = TestClock(start: start)
+        self.clock = clock
+        comparedSubject = subject
+        model = Side(ledger: MemoryLedger(clock: clock)) { clock.timestamp }
+        self.subject = Side(ledger: subject.ledger) { try await subject.now() }
+        ids = (0..<LedgerStep.jobCount).map { JobID(at: start + .milliseconds(-1000 * $0), using: &generator) }
+    }
+
+    /// The first difference; nil when there is none.
+    func failure(of program: [LedgerStep]) async throws -> Failure? {
+        for side in [model, subject] {
+            for queue in queues { try await side.ledger.ensureQueue(queue) }
+        }
+        var last: LedgerStep?
+        for (index, step) in program.enumerated() {
+            let step = if case .again = step { last } else { step }
+            guard let step else { continue }
+            last = step
+            let answers = try await run(step)
+            if answers.model != answers.subject {
+                return Failure(index: index, model: answers.model, subject: answers.subject)
+            }
+            let states = try await (state(of: model), state(of: subject))
+            if states.0 != states.1 {
+                let (mine, theirs) = (Set(states.0), Set(states.1))
+                return Failure(
+                    index: index, model: states.0.filter { !theirs.contains($0) }.joined(separator: "; "),
+                    subject: states.1.filter { !mine.contains($0) }.joined(separator: "; "))
+            }
+        }
+        return nil
+    }
+
+    private func run(_ step: LedgerStep) async throws -> (model: String, subject: String) {
+        switch step {
+        case .pass(let tens):
+            clock.advance(by: .seconds(tens * 600))
+            try await comparedSubject.advanceClock(by: .seconds(tens * 600))
+            return ("", "")
+        case .accept(let entries, let key, let digest):
+            return await both { side in
+                let idempotency = key.map {
+                    Idempotency(scope: "scope", key: "key \($0)", requestDigest: [digest], answer: [digest, UInt8($0)])
+                }
+                let jobs = try await self.jobs(entries, now: side.now())
+                return "\(try await side.ledger.accept(Submission(jobs: jobs, idempotency: idempotency)))"
+            }
+        case .claim(let entries, let process):
+            let process = ProcessID(number: UInt64(process))
+            let requests = entries.map { entry in
+                let token = LeaseToken(reservedAtMicroseconds: entry.token, process: process, lane: .normal)
+                return ClaimRequest(
+                    lease: Lease(id: ids[entry.job], queue: queue(of: entry.job), token: token),
+                    isForced: entry.isForced)
+            }
+            return await both { side in
+                "\(try await side.ledger.claim(requests, process: process).map(Self.described))"
+            }
+        case .record(let entries):
+            let rows = try await model.ledger.jobs(ids)
+            var seen: Set<Int> = []
+            let outcomes = entries.filter { seen.insert($0.job).inserted }.map { entry in
+                let attempt = max(1, (rows[ids[entry.job]]?.attempt ?? 0) + entry.attemptOffset)
+                return Outcome(id: ids[entry.job], attempt: attempt, ending: entry.ending)
+            }
+            return await both { side in "\(try await side.ledger.record(outcomes).map(Self.described))" }
+        default:
+            return await runSimple(step)
+        }
+    }
+
+    private func runSimple(_ step: LedgerStep) async -> (model: String, subject: String) {
+        await both { [queues, ids, kinds] side in
+            let ledger = side.ledger
+            switch step {
+            case .cancel(let job): return "\(try await ledger.cancel(ids[job]))"
+            case .reopen(let job): return "\(try await ledger.reopen(ids[job]))"
+            case .blame(let process):
+                let buried = try await ledger.blame(ProcessID(number: UInt64(process)), signal: "SIGILL")
+                return "\(buried.sorted())"
+            case .clearFlags(let jobs): try await ledger.clearFlags(jobs.map { ids[$0] })
+            case .setPaused(let isPaused, let queue): try await ledger.setPaused(isPaused, queue: queues[queue])
+            case .establishEpoch(let queue):
+                return "\(try await ledger.establishEpoch(of: queues[queue], serverID: "established"))"
+            case .raiseEpoch(let queue):
+                return "\(try await ledger.raiseEpoch(of: queues[queue], serverID: "raised"))"
+            case .setPoolCount(let count, let pool): try await ledger.setPoolCount(count, pool: "pool \(pool)")
+            case .maintain: try await ledger.maintain()
+            case .list(let state, let queue, let kind, let limit):
+                var query = JobQuery(
+                    queue: queue.map { queues[$0] }, state: state, kind: kind.map { kinds[$0] }, limit: limit)
+                var listed: [JobID] = []
+                repeat {
+                    let page = try await ledger.list(query)
+                    listed += page.jobs.map(\.id)
+                    query.before = page.next
+                } while query.before != nil
+                return "\(listed)"
+            case .accept, .claim, .record, .pass, .again: break
+            }
+            return ""
+        }
+    }
+
+    /// Runs a verb on both; an error is an answer.
+    private func both(_ verb: (Side) async throws -> String) async -> (model: String, subject: String) {
+        var answers: [String] = []
+        for side in [model, subject] {
+            do {
+                try await answers.append(verb(side))
+            } catch let error as LedgerError {
+                answers.append("error \(error.code) at \(error.index ?? -1)")
+            } catch {
+                answers.append("\(error)")
+            }
+        }
+        return (answers[0], answers[1])
+    }
+
+    private func queue(of job: Int) -> QueueName { queues[job % queues.count] }
+
+    private func jobs(_ entries: [LedgerStep.NewEntry], now: Timestamp) -> [NewJob] {
+        var seen: Set<Int> = []
+        return entries.filter { seen.insert($0.job).inserted }.map { entry in
+            NewJob(
+                id: ids[entry.job], kind: kinds[entry.job / 2 % 2], queue: queue(of: entry.job),
+                priority: Priority.allCases[entry.job % 4],
+                payload: Array((entry.isPoison ? "{" : "[\(entry.job)]").utf8),
+                dueAt: entry.dueTens.map { now + .seconds($0 * 600) },
+                expiresAt: entry.expiresTens.map { now + .seconds($0 * 600) }, maxAttempts: 1 + entry.job % 4)
+        }
+    }
+
+    /// All that can be asked, line by line, in one order.
+    private func state(of side: Side) async throws -> [String] {
+        let now = try await side.now()
+        let ledger = side.ledger
+        func tens(_ timestamp: Timestamp?) -> String {
+            timestamp.map { Self.tens($0 - now) } ?? "never"
+        }
+        func described(_ entry: UnfinishedJob) -> String {
+            let job = entry.job
+            return """
+                \(job.id) of \(entry.queue) \(job.priority) in \(Self.tens(max(job.delay, .zero))) \
+                token \(job.lastToken.map { "\($0.bytes)" } ?? "none") running \(entry.isRunning) \
+                expires \(tens(job.envelope.expiresAt)) payload \(job.envelope.payload)
+                """
+        }
+
+        let records = try await ledger.jobs(ids)
+        var lines = records.values.sorted { $0.id < $1.id }.map { row in
+            let errors = row.errors.map { "\($0.attempt) \($0.message.prefix(22))" }
+            return """
+                \(row.id) \(row.queue) \(row.kind) \(row.priority) \(row.state) \(row.attempt)/\(row.failures)/\(row.crashes) \
+                of \(row.maxAttempts) due \(tens(row.dueAt)) expires \(tens(row.expiresAt)) started \(tens(row.startedAt)) \
+                finished \(tens(row.finishedAt)) by \(row.worker.map { "\($0)" } ?? "nobody") \
+                payload \(row.payload) result \(row.result ?? []) errors \(errors)
+                """
+        }
+        lines += try await ledger.flagged(limit: 100).map { "flagged: \(described($0))" }
+        let pages = try await (
+            ledger.unfinished(age: .seconds(-600) ..< .seconds(30 * 86_400), in: nil, after: nil, limit: 3),
+            ledger.unfinished(age: .seconds(-600) ..< .seconds(30 * 86_400), in: nil, after: ids[10], limit: 100)
+        )
+        lines += pages.0.map { "among the first three: \(described($0))" }
+        lines += pages.1.map { "after the eleventh: \(described($0))" }
+        lines += try await ledger.flaggedCounts().filter { $0.value > 0 }.map { "\($0.key) has \($0.value) flags" }
+            .sorted()
+        lines += try await ledger.queues().map { "\($0)" }.sorted()
+        lines += try await ledger.poolCounts().map { "\($0.key) is to have \($0.value)" }.sorted()
+        return lines
+    }
+
+    private static func described(_ verdict: ClaimVerdict) -> String {
+        if case .notDue(let left) = verdict { return "not due for \(tens(left))" }
+        return "\(verdict)"
+    }
+
+    /// Of a row that waits for its time a repeated outcome may say what was written, or what it is by now.
+    private static func described(_ verdict: RecordVerdict) -> String {
+        verdict == .settled(.scheduled) ? "\(RecordVerdict.settled(.ready))" : "\(verdict)"
+    }
+
+    /// To the nearest ten minutes, as real time passes while a program runs.
+    private static func tens(_ duration: Duration) -> String {
+        "\(Int((Double(duration.milliseconds) / 600_000).rounded()))0 min"
+    }
+}

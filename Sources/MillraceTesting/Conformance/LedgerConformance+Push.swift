@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+import Testing
+
+extension LedgerConformance {
+    static let pushing: [LedgerConformance] = [
+        LedgerConformance("a job due soon is not flagged, one due later is, and shows when it comes near") { trial in
+            let soon = try await trial.job(due: .seconds(540))
+            let later = try await trial.job(due: .seconds(3600))
+            try await trial.accept([soon, later])
+
+            #expect(try await trial.flagged().isEmpty)
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
+            #expect(try await trial.unfinished().map(\.job.id) == [soon.id])
+            try await trial.advance(by: .seconds(3060))
+
+            let flagged = try await trial.flagged()
+            #expect(flagged.map(\.job.id) == [later.id])
+            #expect(flagged.first?.job.delay.isLeft(of: .seconds(540)) == true)
+            #expect(flagged.first?.isRunning == false)
+        },
+        LedgerConformance("flagged jobs come by queue, then by priority, then by age") { trial in
+            let queues = [trial.queue, trial.otherQueue].sorted()
+            var jobs: [NewJob] = []
+            for queue in queues {
+                for priority in Priority.allCases {
+                    for age in [Duration.seconds(60), .seconds(30)] {
+                        try await jobs.append(trial.job(in: queue, priority: priority, age: age))
+                    }
+                }
+            }
+            try await trial.accept(jobs.shuffled())
+            for job in jobs {
+                _ = try await trial.ledger.cancel(job.id)
+                _ = try await trial.ledger.reopen(job.id)
+            }
+
+            #expect(try await trial.flagged().map(\.job.id) == jobs.map(\.id))
+            #expect(try await trial.ledger.flagged(limit: 3).count == 3)
+        },
+        LedgerConformance("a flag that is cleared stays cleared, and its job belongs to the sweep") { trial in
+            let jobs = try await trial.jobs(3)
+            try await trial.accept(jobs)
+            for job in jobs {
+                _ = try await trial.ledger.cancel(job.id)
+                _ = try await trial.ledger.reopen(job.id)
+            }
+            #expect(try await trial.unfinished().isEmpty)
+
+            for _ in 0..<2 {
+                try await trial.ledger.clearFlags([jobs[0].id, jobs[2].id, BrokerTrial.freshID()])
+
+                #expect(try await trial.flagged().map(\.job.id) == [jobs[1].id])
+                #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
+                #expect(try await Set(trial.unfinished().map(\.job.id)) == [jobs[0].id, jobs[2].id])
+            }
+        },
+        LedgerConformance("a pushed job has its priority, envelope, time and last token") { trial in
+            let job = try await trial.job("[7]", priority: .critical)
+            try await trial.accept(job)
+            let fresh = try #require(try await trial.unfinished().first)
+            try await trial.start(job.id, 3)
+            let running = try #require(try await trial.unfinished().first)
+            _ = try await trial.record(job.id, 1, .retry(after: .seconds(7200), error: "e"))
+            let retried = try #require(try await trial.unfinished().first)
+
+            for entry in [fresh, running, retried] {
+                #expect(entry.queue == trial.queue)
+                #expect(entry.job.id == job.id)
+                #expect(entry.job.priority == .critical)
+                #expect(entry.job.envelope == JobEnvelope(of: job))
+            }
+            #expect(fresh.job.lastToken == nil)
+            #expect(fresh.job.delay <= .zero)
+            #expect(!fresh.isRunning)
+            #expect(running.job.lastToken == trial.token(3))
+            #expect(running.isRunning)
+            #expect(retried.job.lastToken == trial.token(3))
+            #expect(retried.job.delay.isLeft(of: .seconds(7200)))
+            #expect(!retried.isRunning)
+        },
+        LedgerConformance("what has not ended is listed in the order of its ids, page by page") { trial in
+            var jobs: [NewJob] = []
+            for number in 0..<7 { try await jobs.append(trial.job(age: .seconds(number * 10))) }
+            let ended = try await trial.startFresh()
+            _ = try await trial.record(ended.id, 1, LedgerTrial.completed)
+            try await trial.accept(jobs)
+
+            var seen: [JobID] = []
+            while true {
+                let page = try await trial.ledger.unfinished(
+                    age: .zero ..< .seconds(3600), in: trial.queue, after: seen.last, limit: 3)
+                #expect(page.count <= 3)
+                if page.isEmpty { break }
+                seen += page.map(\.job.id)
+            }
+
+            #expect(seen == jobs.map(\.id).sorted())
+        },
+        LedgerConformance("what has not ended is listed by age and by queue") { trial in
+            let young = try await trial.job()
+            let middle = try await trial.job(age: .seconds(600))
+            let old = try await trial.job(age: .seconds(7200))
+            let elsewhere = try await trial.job(in: trial.otherQueue, age: .seconds(600))
+            try await trial.accept([young, middle, old, elsewhere])
+            func ids(_ age: Range<Duration>, in queue: QueueName?) async throws -> Set<JobID> {
+                let page = try await trial.ledger.unfinished(age: age, in: queue, after: nil, limit: 100)
+                return Set(page.filter { [trial.queue, trial.otherQueue].contains($0.queue) }.map(\.job.id))
+            }
+
+            #expect(try await ids(.seconds(-60) ..< .seconds(300), in: trial.queue) == [young.id])
+            #expect(try await ids(.seconds(300) ..< .seconds(3600), in: trial.queue) == [middle.id])
+            #expect(try await ids(.seconds(3600) ..< .seconds(30 * 86_400), in: trial.queue) == [old.id])
+            #expect(try await ids(.seconds(300) ..< .seconds(3600), in: nil) == [middle.id, elsewhere.id])
+            #expect(try await ids(.seconds(300) ..< .seconds(3600), in: trial.otherQueue) == [elsewhere.id])
+        },
+    ]
+
+    static let blaming: [LedgerConformance] = [
+        LedgerConformance("a process that died five times over a job buries it") { trial in
+            let job = try await trial.job()
+            try await trial.accept(job)
+            for number in 1...UInt64(Limits.trapsMax) {
+                let process = ProcessID(number: number)
+                try await trial.start(job.id, number, attempt: Int(number), process: process)
+
+                let buried = try await trial.ledger.blame(process, signal: "SIGILL")
+
+                #expect(buried == (number == Limits.trapsMax ? [job.id] : []))
+            }
+
+            let row = try await trial.row(job.id)
+            #expect(row.state == .dead)
+            #expect(row.failures == 0)
+            #expect(row.errors.last?.message.contains("SIGILL") == true)
+            #expect(row.finishedAt?.isNear(try await trial.now()) == true)
+            #expect(try await trial.record(job.id, Limits.trapsMax, LedgerTrial.completed) == .settled(.dead))
+        },
+        LedgerConformance("a process is blamed once, however often it is said") { trial in
+            let job = try await trial.startFresh()
+
+            for _ in 0..<Limits.trapsMax * 2 {
+                #expect(try await trial.ledger.blame(trial.process, signal: "SIGSEGV").isEmpty)
+            }
+
+            let row = try await trial.row(job.id)
+            #expect(row.state == .running)
+            #expect(row.errors.isEmpty)
+        },
+        LedgerConformance("a blame counts for all that ran in the process, and for nothing else") { trial in
+            let jobs = try await trial.jobs(5)
+            try await trial.accept(jobs)
+            for number in 1...UInt64(Limits.trapsMax) {
+                let process = ProcessID(number: number)
+                // Both run in the process that dies.
+                for job in jobs[0...1] { try await trial.start(job.id, number, attempt: Int(number), process: process) }
+                // It ended before the process died.
+                try await trial.start(jobs[2].id, number, attempt: Int(number), process: process)
+                _ = try await trial.record(jobs[2].id, Int(number), .release)
+                // Another process took it over.
+                try await trial.start(jobs[3].id, number * 2 - 1, attempt: Int(number * 2 - 1), process: process)
+                try await trial.start(
+                    jobs[3].id, number * 2, attempt: Int(number * 2), process: trial.otherProcess)
+
+                let buried = try await trial.ledger.blame(process, signal: "SIGTRAP")
+
+                #expect(Set(buried) == (number == Limits.trapsMax ? [jobs[0].id, jobs[1].id] : []))
+            }
+
+            let states = try await trial.ledger.jobs(jobs.map(\.id)).mapValues(\.state)
+            #expect(jobs.map { states[$0.id] } == [.dead, .dead, .ready, .running, .ready])
+        },
+        LedgerConformance("an operator's retry forgets the blame") { trial in
+            let job = try await trial.job()
+            try await trial.accept(job)
+            for number in 1...UInt64(Limits.trapsMax) {
+                try await trial.start(job.id, number, attempt: Int(number), process: ProcessID(number: number))
+                _ = try await trial.ledger.blame(ProcessID(number: number), signal: "SIGILL")
+            }
+            #expect(try await trial.ledger.reopen(job.id) == .reopened(queue: trial.queue))
+
+            try await trial.start(job.id, 10, attempt: Limits.trapsMax + 1, process: ProcessID(number: 10))
+
+            #expect(try await trial.ledger.blame(ProcessID(number: 10), signal: "SIGILL").isEmpty)
+            #expect(try await trial.row(job.id).state == .running)
+        },
+    ]
+}

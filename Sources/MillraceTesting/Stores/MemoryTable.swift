@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// The rows of a ledger as a pure value: what the ledger's verbs do to many jobs, each of which follows `JobLifecycle`.
+///
+/// Change together: `Queries/*.sql` of MillracePostgres, `LedgerConformance`.
+struct MemoryTable: Sendable {
+    private struct Row {
+        var job: NewJob
+        var createdAt: Timestamp
+        var life: JobLifecycle
+
+        /// The ledger does not hear of promotion, so the state of an unclaimed row follows from its due time.
+        func state(now: Timestamp) -> JobState {
+            guard life.state == .scheduled || life.state == .ready else { return life.state }
+            return life.dueAt > now ? .scheduled : .ready
+        }
+
+        func record(now: Timestamp) -> JobRecord {
+            JobRecord(
+                id: job.id, queue: job.queue, kind: job.kind, priority: job.priority, state: state(now: now),
+                attempt: life.attempt, failures: life.failures, crashes: life.crashes, maxAttempts: life.maxAttempts,
+                timeout: job.timeout, payload: job.payload, result: life.result, errors: life.errors, tags: job.tags,
+                createdAt: createdAt, dueAt: life.dueAt, expiresAt: life.expiresAt, startedAt: life.startedAt,
+                finishedAt: life.finishedAt, worker: life.worker)
+        }
+
+        func unfinished(now: Timestamp) -> UnfinishedJob {
+            var current = job
+            current.expiresAt = life.expiresAt
+            return UnfinishedJob(
+                queue: job.queue,
+                job: QueuedJob(
+                    id: job.id, priority: job.priority, delay: max(life.dueAt - now, .zero),
+                    envelope: JobEnvelope(of: current), lastToken: life.token),
+                isRunning: life.state == .running)
+        }
+    }
+
+    private struct Answer {
+        var idempotency: Idempotency
+        var givenAt: Timestamp
+    }
+
+    private struct Caller: Hashable {
+        var scope: String
+        var key: String
+    }
+
+    /// Rows that one page of a listing reads, at most.
+    private static let listedRowsMax = 10_000
+
+    private var rows: [JobID: Row] = [:]
+    private var answers: [Caller: Answer] = [:]
+    var queues: [QueueName: QueueSettings] = [:]
+    var poolCounts: [String: Int] = [:]
+
+    // MARK: - The life of a job
+
+    mutating func accept(_ submission: Submission, now: Timestamp) throws(LedgerError) -> Acceptance {
+        precondition((1...Limits.batchJobsMax).contains(submission.jobs.count), "a submission has 1 to 10,000 jobs")
+        if let idempotency = submission.idempotency {
+            let caller = Caller(scope: idempotency.scope, key: idempotency.key)
+            if let answer = answers[caller], now - answer.givenAt < Limits.idempotencyRetention {
+                guard answer.idempotency.requestDigest == idempotency.requestDigest else {
+                    throw LedgerError(.keyReused, "the idempotency key was used for another request")
+                }
+                return .replayed(answer.idempotency.answer)
+            }
+        }
+        for (index, job) in submission.jobs.enumerated() { try Self.check(job, index, now: now) }
+        for job in submission.jobs where rows[job.id] == nil {
+            rows[job.id] = Row(job: job, createdAt: now, life: JobLifecycle(of: job, now: now))
+            ensureQueue(job.queue)
+        }
+        if let idempotency = submission.idempotency {
+            answers[Caller(scope: idempotency.scope, key: idempotency.key)] = Answer(
+                idempotency: idempotency, givenAt: now)
+        }
+        return .accepted
+    }
+
+    mutating func claim(_ requests: [ClaimRequest], process: ProcessID, now: Timestamp) -> [ClaimVerdict] {
+        precondition(requests.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) claims in one call")
+        let newest = Dictionary(grouping: requests, by: \.lease.id).compactMapValues { $0.map(\.lease.token).max() }
+        return requests.map { request in
+            let id = request.lease.id
+            guard var row = rows[id] else { return now - id.time > Limits.retention ? .pruned : .missing }
+            guard request.lease.token == newest[id] else { return .stale }
+            let verdict = row.life.claim(
+                request.lease.token, isForced: request.isForced, process: process,
+                isPaused: queues[row.job.queue]?.isPaused ?? false, now: now)
+            rows[id] = row
+            return verdict
+        }
+    }
+
+    mutating func record(_ outcomes: [Outcome], now: Timestamp) -> [RecordVerdict] {
+        outcomes.map { outcome in
+            guard var row = rows[outcome.id] else { return .fenced }
+            let verdict = row.life.record(Self.storable(outcome.ending), attempt: outcome.attempt, now: now)
+            rows[outcome.id] = row
+            return verdict
+        }
+    }
+
+    mutating func cancel(_ id: JobID, now: Timestamp) -> CancelVerdict {
+        guard var row = rows[id] else { return .missing }
+        let token = row.life.state == .running ? row.life.token : nil
+        let final = row.life.state
+        guard row.life.cancel(now: now) else { return .final(final, queue: row.job.queue) }
+        rows[id] = row
+        return .cancelled(queue: row.job.queue, token: token)
+    }
+
+    mutating func reopen(_ id: JobID, now: Timestamp) -> ReopenVerdict {
+        guard var row = rows[id] else { return .missing }
+        guard row.life.reopen(now: now) else { return .notFinal(row.state(now: now)) }
+        rows[id] = row
+        return .reopened(queue: row.job.queue)
+    }
+
+    mutating func blame(_ process: ProcessID, signal: String, now: Timestamp) -> [JobID] {
+        sortedIDs.filter { rows[$0]?.life.blame(process, signal: signal, now: now) == true }
+    }
+
+    // MARK: - What is pushed
+
+    func flagged(limit: Int, now: Timestamp) -> [UnfinishedJob] {
+        let waiting = rows.values.filter { $0.life.isFlagged && $0.life.dueAt - now <= Limits.pushAheadMax }
+        return waiting.map { $0.unfinished(now: now) }
+            .sorted {
+                ($0.queue, $0.job.priority.rawValue, $0.job.id) < ($1.queue, $1.job.priority.rawValue, $1.job.id)
+            }
+            .prefix(limit).map(\.self)
+    }
+
+    mutating func clearFlags(_ ids: [JobID]) {
+        for id in ids { rows[id]?.life.isFlagged = false }
+    }
+
+    func unfinished(
+        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int, now: Timestamp
+    ) -> [UnfinishedJob] {
+        let ids = sortedIDs.filter { id in
+            guard let row = rows[id], !row.life.isFlagged, !row.life.state.isFinal else { return false }
+            return age.contains(now - id.time) && (queue ?? row.job.queue) == row.job.queue
+                && (after.map { $0 < id } ?? true)
+        }
+        return ids.prefix(limit).compactMap { rows[$0]?.unfinished(now: now) }
+    }
+
+    // MARK: - What is shown
+
+    func jobs(_ ids: [JobID], now: Timestamp) -> [JobID: JobRecord] {
+        var records: [JobID: JobRecord] = [:]
+        for id in ids { records[id] = rows[id]?.record(now: now) }
+        return records
+    }
+
+    func list(_ query: JobQuery, now: Timestamp) -> JobPage {
+        var older = sortedIDs.reversed().drop { id in query.before.map { id >= $0 } ?? false }[...]
+        var jobs: [JobRecord] = []
+        var last: JobID?
+        var read = 0
+        while jobs.count < query.limit, read < Self.listedRowsMax, let id = older.popFirst() {
+            read += 1
+            last = id
+            guard let record = rows[id]?.record(now: now), query.admits(record) else { continue }
+            jobs.append(record)
+        }
+        return JobPage(jobs: jobs, next: older.isEmpty ? nil : last)
+    }
+
+    func flaggedCounts() -> [QueueName: Int] {
+        Dictionary(grouping: rows.values.filter(\.life.isFlagged), by: \.job.queue).mapValues(\.count)
+    }
+
+    func finishedCounts(now: Timestamp) -> [QueueName: FinishedCounts] {
+        var counts: [QueueName: FinishedCounts] = [:]
+        for row in rows.values {
+            guard let age = row.life.finishedAt.map({ now - $0 }), age < .seconds(86_400) else { continue }
+            let isRecent = age < .seconds(3600)
+            switch row.life.state {
+            case .completed:
+                counts[row.job.queue, default: FinishedCounts()].completedLastDay += 1
+                if isRecent { counts[row.job.queue, default: FinishedCounts()].completedLastHour += 1 }
+            case .dead:
+                counts[row.job.queue, default: FinishedCounts()].deadLastDay += 1
+                if isRecent { counts[row.job.queue, default: FinishedCounts()].deadLastHour += 1 }
+            case .scheduled, .waiting, .ready, .running, .cancelled:
+                break
+            }
+        }
+        return counts
+    }
+
+    // MARK: - Queues
+
+    mutating func ensureQueue(_ queue: QueueName) {
+        if queues[queue] == nil { queues[queue] = QueueSettings(queue: queue) }
+    }
+
+    mutating func setPaused(_ isPaused: Bool, queue: QueueName) {
+        ensureQueue(queue)
+        queues[queue]?.isPaused = isPaused
+    }
+
+    /// - Parameter isRaise: false keeps an epoch that is there.
+    mutating func setEpoch(of queue: QueueName, serverID: String, isRaise: Bool) -> Epoch {
+        ensureQueue(queue)
+        if let epoch = queues[queue]?.epoch, !isRaise { return epoch }
+        let epoch = Epoch(number: (queues[queue]?.epoch?.number ?? 0) + 1)
+        queues[queue]?.epoch = epoch
+        queues[queue]?.serverID = serverID
+        return epoch
+    }
+
+    mutating func maintain(now: Timestamp) {
+        answers = answers.filter { now - $0.value.givenAt < Limits.idempotencyRetention }
+        rows = rows.filter { !$0.value.life.state.isFinal || now - $0.key.time <= Limits.retention }
+    }
+
+    // MARK: - Private
+
+    private var sortedIDs: [JobID] { rows.keys.sorted() }
+
+    private static func check(_ job: NewJob, _ index: Int, now: Timestamp) throws(LedgerError) {
+        guard now - job.id.time <= Limits.idBehindMax, job.id.time - now <= Limits.idAheadMax else {
+            throw LedgerError(
+                .rejected, "id \(job.id) was made more than a day ago or more than five minutes ahead", index: index)
+        }
+        do throws(JSONError) {
+            _ = try JSONText(checking: job.payload, nestingMax: Limits.nestingMax)
+        } catch {
+            throw LedgerError(.rejected, "payload of job \(job.id): \(error)", sqlState: "22P02", index: index)
+        }
+        guard !(job.tags + [job.trace ?? ""]).contains(where: { $0.utf8.contains(0) }) else {
+            throw LedgerError(.rejected, "a NUL character in job \(job.id)", sqlState: "22021", index: index)
+        }
+    }
+
+    /// What a column of JSON cannot hold becomes a death with a reason; errors are cut to their limit.
+    private static func storable(_ ending: Outcome.Ending) -> Outcome.Ending {
+        switch ending {
+        case .completed(let result):
+            do throws(JSONError) {
+                _ = try JSONText(checking: result, nestingMax: Limits.nestingMax)
+                return ending
+            } catch {
+                return .dead(error: "result cannot be stored: \(error)")
+            }
+        case .dead(let error): return .dead(error: cut(error))
+        case .retry(let delay, let error): return .retry(after: delay, error: cut(error))
+        case .snooze, .release: return ending
+        }
+    }
+
+    private static func cut(_ error: String) -> String {
+        guard error.utf8.count > Limits.errorBytesMax else { return error }
+        var bytes = error.utf8.prefix(Limits.errorBytesMax)
+        while !bytes.isEmpty {
+            if let text = String(validating: bytes, as: UTF8.self) { return text }
+            bytes = bytes.dropLast()
+        }
+        return ""
+    }
+}
+
+extension JobQuery {
+    fileprivate func admits(_ job: JobRecord) -> Bool {
+        (queue ?? job.queue) == job.queue && (state ?? job.state) == job.state && (kind ?? job.kind) == job.kind
+    }
+}
