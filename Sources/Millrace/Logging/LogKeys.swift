@@ -19,6 +19,10 @@ package enum LogKey: String {
     case address = "millrace.address"
     case state = "millrace.state"
     case part = "millrace.part"
+    case requestID = "millrace.request.id"
+    case method = "http.method"
+    case path = "http.path"
+    case status = "http.status"
     case error
 }
 

@@ -32,7 +32,8 @@ public struct JobSubmitter: Sendable {
         return new.id
     }
 
-    private func push(_ jobs: [NewJob]) async {
+    /// Tells the broker of accepted jobs. Only a hint: what fails, or is cancelled, is left to the sweep.
+    package func push(_ jobs: [NewJob]) async {
         let now = Timestamp.now()
         let near = jobs.filter { ($0.dueAt ?? now) - now <= Limits.pushAheadMax }
         for (queue, jobs) in Dictionary(grouping: near, by: \.queue) {

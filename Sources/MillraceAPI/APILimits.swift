@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// Limits of the HTTP side that no configuration changes; those of jobs are in `Limits`.
+enum APILimits {
+    /// Bytes of the body of one job's submission: a payload and what else may be said of it.
+    static let jobBytesMax = 2 * 1024 * 1024
+    /// Bytes of any other body.
+    static let otherBytesMax = 16 * 1024
+    static let waitMax: Duration = .seconds(60)
+    static let pageJobs = 50
+    static let pageJobsMax = 500
+    static let poolCountMax = 1000
+    static let requestIDBytesMax = 128
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+extension APIServer {
+    /// Where the API listens, and how much it takes on.
+    public struct Configuration: Sendable {
+        /// A loopback address or `localhost`; any other is refused when the server starts. Default 127.0.0.1.
+        public var host: String
+        /// 0 = any free port. Default 8080.
+        public var port: Int
+        /// Names besides those of loopback under which clients may address the server, as in the `Host` header. Default
+        /// none.
+        public var hostNames: [String]
+        /// Connections at a time; more wait in the kernel's queue. Default 1000, each takes a file descriptor.
+        public var connectionsMax: Int
+        /// For a request's head, and between two requests. Default 30 s.
+        public var idleTimeout: Duration
+        /// For a request's body as a whole. Default 60 s.
+        public var bodyDeadline: Duration
+        /// For a client to take an answer as a whole. Default 60 s.
+        public var answerDeadline: Duration
+        /// Bytes of bodies of all requests together. Default 128 MiB.
+        public var bodyBytesMax: Int
+        /// For one call of a store. Default 800 ms, so that clients have their answer within a second when a store is
+        /// away.
+        public var storeDeadline: Duration
+        /// Requests that wait for a job to end at a time; more are told 503. Default 10,000.
+        public var waitersMax: Int
+        /// How often the ledger is asked for awaited jobs whose end was not announced. Default 5 s.
+        public var waitPollInterval: Duration
+        /// The pools of worker processes that can be scaled. Default none.
+        public var pools: [Pool]
+
+        public init(
+            host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], connectionsMax: Int = 1000,
+            idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60),
+            answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
+            storeDeadline: Duration = .milliseconds(800), waitersMax: Int = 10_000,
+            waitPollInterval: Duration = .seconds(5), pools: [Pool] = []
+        ) {
+            self.host = host
+            self.port = port
+            self.hostNames = hostNames
+            self.connectionsMax = connectionsMax
+            self.idleTimeout = idleTimeout
+            self.bodyDeadline = bodyDeadline
+            self.answerDeadline = answerDeadline
+            self.bodyBytesMax = bodyBytesMax
+            self.storeDeadline = storeDeadline
+            self.waitersMax = waitersMax
+            self.waitPollInterval = waitPollInterval
+            self.pools = pools
+        }
+    }
+
+    /// A pool of worker processes, as `workers.yml` has it.
+    public struct Pool: Sendable, Equatable {
+        public var name: String
+        /// Processes by the file; a count set over the API beats it.
+        public var fileCount: Int
+
+        public init(name: String, fileCount: Int) {
+            self.name = name
+            self.fileCount = fileCount
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import NIOCore
+import NIOHTTPTypes
+
+/// Bounds how long a connection may take for one request, and tells when its client has gone.
+///
+/// Hummingbird's idle time-out begins anew with each piece of a body and rests while an answer is under way, so a
+/// client that sends or reads a byte now and then would hold its connection for ever. Here a body has one deadline as a
+/// whole, and so has the writing of an answer. After an answer that says `Connection: close` the connection is closed,
+/// but not while the client is still sending: that would reset the connection, and the client would lose the answer.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// The body did not arrive in time.
+    struct BodyTooSlow: Error {}
+
+    /// For reading on, and dropping, what comes after the last answer.
+    private static let lingering: TimeAmount = .seconds(2)
+
+    let inputClosure = InputClosure()
+    private let bodyDeadline: TimeAmount
+    private let answerDeadline: TimeAmount
+    private var isReadingRequest = false
+    /// The answer being written, or written last, says `Connection: close`.
+    private var isLast = false
+    private var isLastWritten = false
+    private var bodyTimer: Scheduled<Void>?
+    private var answerTimer: Scheduled<Void>?
+
+    init(bodyDeadline: TimeAmount, answerDeadline: TimeAmount) {
+        self.bodyDeadline = bodyDeadline
+        self.answerDeadline = answerDeadline
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head:
+            isReadingRequest = true
+            bodyTimer?.cancel()
+            bodyTimer = schedule(bodyDeadline, context) { $0.bodyIsLate($1) }
+        case .body: break
+        case .end:
+            isReadingRequest = false
+            bodyTimer?.cancel()
+            if isLastWritten { context.close(promise: nil) }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head) where head.status.kind == .informational: break
+        case .head(let head):
+            isLast = head.headerFields[.connection] == "close"
+            answerTimer?.cancel()
+            answerTimer = schedule(answerDeadline, context) { $1.close(promise: nil) }
+        case .body: break
+        case .end:
+            let promise = promise ?? context.eventLoop.makePromise()
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            promise.futureResult.whenComplete { _ in
+                let (handler, context) = bound.value
+                handler.answerIsWritten(context)
+            }
+            context.write(data, promise: promise)
+            return
+        }
+        context.write(data, promise: promise)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { inputClosure.close() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        stop()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        stop()
+    }
+
+    private func stop() {
+        bodyTimer?.cancel()
+        answerTimer?.cancel()
+        inputClosure.close()
+    }
+
+    private func bodyIsLate(_ context: ChannelHandlerContext) {
+        guard isReadingRequest else { return }
+        context.fireErrorCaught(BodyTooSlow())
+        // Long enough for the answer that the error brings about; it closes the connection earlier.
+        bodyTimer = schedule(Self.lingering, context) { $1.close(promise: nil) }
+    }
+
+    private func answerIsWritten(_ context: ChannelHandlerContext) {
+        answerTimer?.cancel()
+        guard isLast else { return }
+        isLastWritten = true
+        if isReadingRequest {
+            bodyTimer?.cancel()
+            bodyTimer = schedule(Self.lingering, context) { $1.close(promise: nil) }
+        } else {
+            context.close(promise: nil)
+        }
+    }
+
+    private func schedule(
+        _ delay: TimeAmount, _ context: ChannelHandlerContext,
+        _ act: @escaping @Sendable (ConnectionGuard, ChannelHandlerContext) -> Void
+    ) -> Scheduled<Void> {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        return context.eventLoop.scheduleTask(in: delay) {
+            let (handler, context) = bound.value
+            act(handler, context)
+        }
+    }
+}
+
+@available(*, unavailable)
+extension ConnectionGuard: Sendable {}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+
+/// What answers a method on a path.
+struct Route: Sendable {
+    typealias Handler = @Sendable (APIRequest) async throws(Problem) -> Answer
+
+    let method: HTTPRequest.Method
+    /// Such as `/v1/jobs/{id}`; a part in braces stands for any text.
+    let pattern: String
+    let handle: Handler
+    fileprivate let segments: [Substring]
+
+    init(_ method: HTTPRequest.Method, _ pattern: String, _ handle: @escaping Handler) {
+        self.method = method
+        self.pattern = pattern
+        self.handle = handle
+        segments = pattern.dropFirst().split(separator: "/")
+    }
+
+    fileprivate func parameters(matching path: [String]) -> [String: String]? {
+        guard path.count == segments.count else { return nil }
+        var parameters: [String: String] = [:]
+        for (segment, part) in zip(segments, path) {
+            if segment.hasPrefix("{") {
+                guard !part.isEmpty else { return nil }
+                parameters[String(segment.dropFirst().dropLast())] = part
+            } else if segment != part {
+                return nil
+            }
+        }
+        return parameters
+    }
+}
+
+/// All routes of the API.
+struct RouteTable: Sendable {
+    let routes: [Route]
+
+    /// The route for a request, and the request with the variable parts of its path.
+    ///
+    /// `HEAD` is answered as `GET` is.
+    /// - Throws: a problem for an unknown path, and for a path without this method.
+    func find(_ request: APIRequest) throws(Problem) -> (Route, APIRequest) {
+        var methods: [HTTPRequest.Method] = []
+        let wanted = request.method == .head ? .get : request.method
+        for route in routes {
+            guard let parameters = route.parameters(matching: request.target.segments) else { continue }
+            guard route.method == wanted else {
+                methods += route.method == .get ? [.get, .head] : [route.method]
+                continue
+            }
+            var request = request
+            request.pathParameters = parameters
+            return (route, request)
+        }
+        guard methods.isEmpty else {
+            let allowed = methods.map(\.rawValue).joined(separator: ", ")
+            var problem = Problem(
+                .methodNotAllowed,
+                "\(request.target.path.quoted) takes \(allowed), not \(request.method.rawValue.quoted)")
+            problem.allow = allowed
+            throw problem
+        }
+        throw Problem(.notFound, "there is nothing at \(request.target.path.quoted)")
+    }
+}

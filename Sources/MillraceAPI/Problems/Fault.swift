@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// One thing that is wrong with a request, and where.
+struct Fault: Sendable, Equatable {
+    enum Place: Sendable, Equatable, CustomStringConvertible {
+        /// JSON pointer within the body.
+        case pointer(String)
+        /// Of the query.
+        case parameter(String)
+        case header(String)
+
+        var description: String {
+            switch self {
+            case .pointer(""): "the body"
+            case .pointer(let name), .parameter(let name), .header(let name): name
+            }
+        }
+    }
+
+    var place: Place
+    let detail: String
+    /// Of the body, counted from 1, where the body consists of lines.
+    var line: Int?
+
+    init(_ place: Place, _ detail: String) {
+        self.place = place
+        self.detail = detail
+    }
+
+    init(_ pointer: String, _ detail: String) {
+        self.init(.pointer(pointer), detail)
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.object { json in
+            switch place {
+            case .pointer(let pointer): json.member("pointer", pointer)
+            case .parameter(let name): json.member("parameter", name)
+            case .header(let name): json.member("header", name)
+            }
+            if let line { json.member("line", line) }
+            json.member("detail", detail)
+        }
+    }
+}
+
+/// All faults of one request, of which the first 100 are told.
+struct Faults: Sendable {
+    private static let listedMax = 100
+
+    private(set) var listed: [Fault] = []
+    private(set) var count = 0
+
+    init() {}
+
+    init(_ fault: Fault) {
+        append(fault)
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func append(_ fault: Fault) {
+        count += 1
+        if listed.count < Self.listedMax { listed.append(fault) }
+    }
+
+    /// Adds the faults of one job of a batch.
+    mutating func append(_ faults: Faults, ofJob index: Int, line: Int?) {
+        for var fault in faults.listed {
+            if case .pointer(let pointer) = fault.place { fault.place = .pointer("/\(index)\(pointer)") }
+            fault.line = line
+            append(fault)
+        }
+        count += faults.count - faults.listed.count
+    }
+}

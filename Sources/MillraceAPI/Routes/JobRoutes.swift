@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Logging
+import Millrace
+
+/// What becomes of jobs: reading, listing, awaiting, cancelling and retrying them.
+struct JobRoutes: Sendable {
+    let stores: Stores
+    let waiter: FinishWaiter
+
+    var routes: [Route] {
+        [
+            Route(.get, "/v1/jobs") { (request) throws(Problem) in try await list(request) },
+            Route(.get, "/v1/jobs/{id}") { (request) throws(Problem) in try await show(request) },
+            Route(.get, "/v1/jobs/{id}/result") { (request) throws(Problem) in try await result(request) },
+            Route(.post, "/v1/jobs/{id}/cancel") { (request) throws(Problem) in try await cancel(request) },
+            Route(.post, "/v1/jobs/{id}/retry") { (request) throws(Problem) in try await retry(request) },
+        ]
+    }
+
+    private func list(_ request: APIRequest) async throws(Problem) -> Answer {
+        let parameters = try request.query("queue", "state", "kind", "limit", "cursor")
+        let states = JobState.allCases.map(\.rawValue).joined(separator: ", ")
+        let query = JobQuery(
+            queue: try parameters.value("queue", expected: "a queue's name") { QueueName($0) },
+            state: try parameters.value("state", expected: "one of \(states)") { JobState(rawValue: $0) },
+            kind: try parameters.value("kind", expected: "a kind's name") { JobKind($0) },
+            before: try parameters.value("cursor", expected: "a cursor that this server gave") { Cursor.id(of: $0) },
+            limit: try parameters.value("limit", expected: "a whole number from 1 to \(APILimits.pageJobsMax)") {
+                text in
+                Int(text).flatMap { 1...APILimits.pageJobsMax ~= $0 ? $0 : nil }
+            } ?? APILimits.pageJobs)
+        let page = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+            try await ledger.list(query)
+        }
+        return Answer { json in
+            json.member("jobs") { json in json.array(page.jobs) { json, job in json.job(job, isWhole: false) } }
+            json.member("next", page.next.map(Cursor.text(for:)))
+        }
+    }
+
+    private func show(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let job = try await read(try request.jobID(), request)
+        var json = JSONWriter()
+        json.job(job, isWhole: true)
+        return Answer(body: json.bytes)
+    }
+
+    private func result(_ request: APIRequest) async throws(Problem) -> Answer {
+        let wait = try APIRequest.wait(try request.query("wait"))
+        let id = try request.jobID()
+        guard let wait, wait > .zero else { return try Self.outcome(of: try await read(id, request)) }
+        switch await waiter.wait(for: id, atMost: wait, request) {
+        case .finished(let job), .unfinished(let job?): return try Self.outcome(of: job)
+        case .unfinished(nil): return try Self.outcome(of: try await read(id, request))
+        case .missing: throw .noJob(id)
+        case .unreadable(let error): throw Problem(error, logger: request.logger)
+        case .refused: throw .overloaded("too many requests wait for jobs to end")
+        }
+    }
+
+    /// The result alone, in the very bytes that the handler's encoder wrote.
+    private static func outcome(of job: JobRecord) throws(Problem) -> Answer {
+        switch job.state {
+        case .completed:
+            return Answer(body: job.result ?? Array("null".utf8))
+        case .dead:
+            let error = job.errors.last.map { ": \($0.message)" } ?? ""
+            throw Problem(.jobFailed, "the job is dead after \(job.attempt) attempts\(error)")
+        case .cancelled:
+            throw Problem(.jobFailed, "the job was cancelled")
+        case .scheduled, .waiting, .ready, .running:
+            var answer = Answer(status: .accepted) { $0.state(job.state, of: job.id) }
+            answer.headers[.retryAfter] = "1"
+            return answer
+        }
+    }
+
+    private func cancel(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let id = try request.jobID()
+        try await request.body.expectNone()
+        let verdict = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+            try await ledger.cancel(id)
+        }
+        let (queue, token): (QueueName, LeaseToken?)
+        switch verdict {
+        case .cancelled(let itsQueue, let itsToken): (queue, token) = (itsQueue, itsToken)
+        // Told again, in case that the broker did not hear of it the first time.
+        case .final(.cancelled, let itsQueue): (queue, token) = (itsQueue, nil)
+        case .final(let state, _):
+            throw Problem(.wrongState, "the job is \(state.rawValue); it can be cancelled no more")
+        case .missing: throw .noJob(id)
+        }
+        let told = await stores.brokerResult { (broker) throws(BrokerError) in
+            try await broker.cancel(id, token: token, in: queue)
+        }
+        if case .failure(let error) = told {
+            request.logger.debug(
+                "the broker was not told of a cancellation", metadata: [.jobID: "\(id)", .error: "\(error)"])
+        }
+        return Answer(status: token == nil ? .ok : .accepted) { $0.state(.cancelled, of: id) }
+    }
+
+    private func retry(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let id = try request.jobID()
+        try await request.body.expectNone()
+        switch try await stores.ledger(
+            request.logger, { (ledger) throws(LedgerError) in try await ledger.reopen(id) })
+        {
+        case .reopened: return Answer(status: .accepted) { $0.state(.ready, of: id) }
+        case .notFinal(let state):
+            throw Problem(.wrongState, "the job is \(state.rawValue); only one that has ended is retried")
+        case .missing: throw .noJob(id)
+        }
+    }
+
+    private func read(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord {
+        let jobs = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in try await ledger.jobs([id])
+        }
+        guard let job = jobs[id] else { throw .noJob(id) }
+        return job
+    }
+}
+
+extension Problem {
+    fileprivate static func noJob(_ id: JobID) -> Problem {
+        Problem(.notFound, "there is no job \(id), or it is older than what is kept")
+    }
+}
+
+extension JSONWriter {
+    /// The members that say how a job stands.
+    fileprivate mutating func state(_ state: JobState, of id: JobID) {
+        member("id", "\(id)")
+        member("state", state.rawValue)
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Millrace
+
+/// Worker processes, and how many of them each pool should have.
+struct PoolRoutes: Sendable {
+    let stores: Stores
+    let pools: [APIServer.Pool]
+
+    var routes: [Route] {
+        [
+            Route(.get, "/v1/workers") { (request) throws(Problem) in try await listWorkers(request) },
+            Route(.get, "/v1/pools") { (request) throws(Problem) in try await list(request) },
+            Route(.get, "/v1/pools/{pool}") { (request) throws(Problem) in try await show(request) },
+            Route(.put, "/v1/pools/{pool}") { (request) throws(Problem) in try await scale(request) },
+        ]
+    }
+
+    private func listWorkers(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let workers = try await stores.broker(request.logger) { (broker) throws(BrokerError) in
+            try await broker.workers()
+        }
+        return Answer { json in
+            json.member("workers") { json in json.array(workers) { json, worker in json.worker(worker) } }
+        }
+    }
+
+    private func list(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let counts = try await counts(request)
+        return Answer { json in
+            json.member("pools") { json in
+                json.array(pools) { json, pool in json.object { $0.pool(pool, wished: counts[pool.name]) } }
+            }
+        }
+    }
+
+    private func show(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let pool = try pool(request)
+        let counts = try await counts(request)
+        return Answer { $0.pool(pool, wished: counts[pool.name]) }
+    }
+
+    private func scale(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let pool = try pool(request)
+        let count = try await request.body.withBytes(upTo: APILimits.otherBytesMax) { (bytes) throws(Problem) in
+            try Self.count(in: bytes)
+        }
+        try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+            try await ledger.setPoolCount(count, pool: pool.name)
+        }
+        return Answer { $0.pool(pool, wished: count) }
+    }
+
+    private func pool(_ request: APIRequest) throws(Problem) -> APIServer.Pool {
+        let name = request.pathParameters["pool"] ?? ""
+        guard let pool = pools.first(where: { $0.name == name }) else {
+            let advice =
+                pools.isEmpty ? "this server knows no pools" : NearestName.advice(for: name, among: pools.map(\.name))
+            throw Problem(.notFound, "there is no pool \(name.quoted); \(advice)")
+        }
+        return pool
+    }
+
+    private func counts(_ request: APIRequest) async throws(Problem) -> [String: Int] {
+        try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in try await ledger.poolCounts() }
+    }
+
+    /// The wished count, nil to return to the file's.
+    private static func count(in bytes: [UInt8]) throws(Problem) -> Int? {
+        let text: JSONText
+        do throws(JSONError) {
+            text = try JSONText(checking: bytes, nestingMax: 2)
+        } catch {
+            throw Problem(.malformedJSON, Faults(Fault(error.pointer, error.told)))
+        }
+        var faults = Faults()
+        var count: Int?
+        let members = text.members(of: text.root)
+        for member in members where member.name != "count" {
+            faults.append(
+                Fault("/" + PayloadError.escaped(String(member.name.prefix(64))), "unknown member; known is count"))
+        }
+        let given = members.filter { $0.name == "count" }
+        if given.count != 1 {
+            faults.append(Fault("/count", given.isEmpty ? "missing" : "given more than once"))
+        } else if let value = given.first?.value, value.kind != .null {
+            count = text.integer(value).flatMap { 0...APILimits.poolCountMax ~= $0 ? $0 : nil }
+            if count == nil {
+                faults.append(
+                    Fault(
+                        "/count", "expected a whole number from 0 to \(APILimits.poolCountMax), or null for the file's")
+                )
+            }
+        }
+        guard faults.isEmpty else { throw Problem(.invalidField, faults) }
+        return count
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func pool(_ pool: APIServer.Pool, wished: Int?) {
+        member("name", pool.name)
+        member("count", wished ?? pool.fileCount)
+        member("file_count", pool.fileCount)
+    }
+
+    fileprivate mutating func worker(_ worker: WorkerReport) {
+        object { json in
+            json.member("process", worker.process)
+            json.member("pid", Int(worker.pid))
+            json.member("host", worker.host)
+            json.member("pool", worker.pool)
+            json.member("queues") { json in json.array(worker.queues) { json, queue in json.string(queue) } }
+            json.member("concurrency", worker.concurrency)
+            json.member("running", worker.running)
+            json.member("started_at", Timestamp(unixMilliseconds: worker.startedAtUnixMilliseconds).rfc3339)
+            json.member("draining", worker.isDraining)
+            json.member("stuck", worker.stuck)
+        }
+    }
+}

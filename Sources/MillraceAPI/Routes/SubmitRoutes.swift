@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Millrace
+
+/// Submissions: one job, or a batch of them.
+struct SubmitRoutes: Sendable {
+    let catalog: JobCatalog
+    let intake: Intake
+    let waiter: FinishWaiter
+
+    var routes: [Route] {
+        [
+            Route(.post, "/v1/jobs") { (request) throws(Problem) in try await submit(request) },
+            Route(.post, "/v1/jobs:batch") { (request) throws(Problem) in try await submitBatch(request) },
+        ]
+    }
+
+    private func submit(_ request: APIRequest) async throws(Problem) -> Answer {
+        let wait = try APIRequest.wait(try request.query("wait"))
+        guard request.mediaType == "application/json" else {
+            throw Problem.mediaType(request, expected: "application/json")
+        }
+        let key = try IdempotencyKey(request.headers)
+        let (stored, isReplay, id) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
+            (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID) in
+            let job = try read(bytes, request)
+            let answer = Self.answer(to: job)
+            let submission = Submission(
+                jobs: [job], idempotency: key?.idempotency(to: request, body: bytes, answer: answer))
+            let (stored, isReplay) = try await intake.take(submission, answer: answer, logger: request.logger)
+            return (stored, isReplay, job.id)
+        }
+        if let wait, wait > .zero, let finished = await finished(stored, id, wait, request) { return finished }
+        return stored.answer(isReplay: isReplay)
+    }
+
+    private func submitBatch(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        guard let layout = BatchReader.Layout(mediaType: request.mediaType) else {
+            throw Problem.mediaType(request, expected: "application/json or application/x-ndjson")
+        }
+        let key = try IdempotencyKey(request.headers)
+        return try await request.body.withBytes(upTo: Limits.batchBytesMax) { (bytes) throws(Problem) -> Answer in
+            let reader = BatchReader(reader: reader(request))
+            let jobs = try await reader.read(bytes, layout)
+            var json = JSONWriter()
+            json.object { json in
+                json.member("ids") { json in json.array(jobs) { json, job in json.string("\(job.id)") } }
+            }
+            let answer = StoredAnswer(status: 202, location: "", body: json.bytes)
+            let submission = Submission(
+                jobs: jobs, idempotency: key?.idempotency(to: request, body: bytes, answer: answer))
+            let (stored, isReplay) = try await intake.take(submission, answer: answer, logger: request.logger)
+            return stored.answer(isReplay: isReplay)
+        }
+    }
+
+    private func reader(_ request: APIRequest) -> JobRequestReader {
+        JobRequestReader(catalog: catalog, now: .now(), trace: TraceParent.value(request.headers))
+    }
+
+    private func read(_ bytes: [UInt8], _ request: APIRequest) throws(Problem) -> NewJob {
+        let text: JSONText
+        do throws(JSONError) {
+            text = try JSONText(checking: bytes, nestingMax: Limits.nestingMax + 1)
+        } catch {
+            throw Problem(.malformedJSON, Faults(Fault(error.pointer, error.told)))
+        }
+        do throws(JobFaults) {
+            return try reader(request).read(text.root, in: text)
+        } catch {
+            throw Problem(.invalidField, error.faults)
+        }
+    }
+
+    private static func answer(to job: NewJob) -> StoredAnswer {
+        var json = JSONWriter()
+        json.object { json in
+            json.member("id", "\(job.id)")
+            json.member("state", (job.dueAt == nil ? JobState.ready : .scheduled).rawValue)
+            json.member("durability", Durability.postgres.rawValue)
+        }
+        return StoredAnswer(status: 202, location: "/v1/jobs/\(job.id)", body: json.bytes)
+    }
+
+    /// The job with its outcome; nil when it has not ended in time, or nobody can tell.
+    private func finished(
+        _ stored: StoredAnswer, _ id: JobID, _ wait: Duration, _ request: APIRequest
+    ) async -> Answer? {
+        // A replayed answer speaks of the first request's job.
+        let id = stored.location.split(separator: "/").last.flatMap { JobID(String($0)) } ?? id
+        guard case .finished(let job) = await waiter.wait(for: id, atMost: wait, request) else { return nil }
+        var json = JSONWriter()
+        json.job(job, isWhole: true)
+        var answer = Answer(body: json.bytes)
+        answer.headers[.location] = "/v1/jobs/\(job.id)"
+        return answer
+    }
+}
+
+extension IdempotencyKey {
+    fileprivate func idempotency(to request: APIRequest, body: [UInt8], answer: StoredAnswer) -> Idempotency {
+        idempotency(method: request.method, path: request.target.path, body: body, answer: answer)
+    }
+}
+
+extension StoredAnswer {
+    fileprivate func answer(isReplay: Bool) -> Answer {
+        var answer = answer
+        if isReplay { answer.headers[.idempotentReplayed] = "true" }
+        return answer
+    }
+}
+
+extension FinishWaiter {
+    /// As `wait(for:atMost:)`, but for no longer than the client stays.
+    func wait(for id: JobID, atMost duration: Duration, _ request: APIRequest) async -> Ending {
+        guard let closure = await request.inputClosure() else { return await wait(for: id, atMost: duration) }
+        return await closure.watching { await self.wait(for: id, atMost: duration) } ?? .unfinished(nil)
+    }
+}
+
+extension Problem {
+    fileprivate static func mediaType(_ request: APIRequest, expected: String) -> Problem {
+        let seen = request.headers[.contentType].map(\.quoted) ?? "missing"
+        return Problem(.unsupportedMediaType, "the Content-Type is \(seen), expected \(expected)")
+    }
+}

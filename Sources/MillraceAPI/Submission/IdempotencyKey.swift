@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Millrace
+
+/// What a request's `Idempotency-Key` asks for.
+struct IdempotencyKey: Sendable {
+    /// Keys will belong to whoever sent them once callers can be told apart.
+    private static let scope = "anyone"
+
+    let key: String
+
+    /// nil when the request has none.
+    init?(_ headers: HTTPFields) throws(Problem) {
+        let values = headers[values: .idempotencyKey]
+        guard let key = values.first else { return nil }
+        guard values.count == 1 else { throw .invalid(header: "Idempotency-Key", "given more than once") }
+        let isVisible = key.utf8.allSatisfy { 0x21...0x7E ~= $0 }
+        guard 1...Limits.keyBytesMax ~= key.utf8.count, isVisible else {
+            throw .invalid(
+                header: "Idempotency-Key", "1 to \(Limits.keyBytesMax) characters of visible ASCII are taken")
+        }
+        self.key = key
+    }
+
+    /// - Parameter answer: replayed to those who repeat the request.
+    func idempotency(method: HTTPRequest.Method, path: String, body: [UInt8], answer: StoredAnswer) -> Idempotency {
+        var digest = SHA256()
+        digest.update(Array("\(method.rawValue) \(path)\n".utf8))
+        digest.update(body)
+        return Idempotency(scope: Self.scope, key: key, requestDigest: digest.finish(), answer: answer.encoded)
+    }
+}
+
+/// The answer to a submission as the ledger keeps it with its key: format (1 byte, 1) ‖ status (2, big end first) ‖
+/// length (2) and value of `Location` ‖ body.
+struct StoredAnswer: Sendable, Equatable {
+    private static let format: UInt8 = 1
+
+    let status: Int
+    /// Empty for none.
+    let location: String
+    let body: [UInt8]
+
+    init(status: Int, location: String, body: [UInt8]) {
+        self.status = status
+        self.location = location
+        self.body = body
+    }
+
+    var encoded: [UInt8] {
+        [Self.format] + UInt16(clamping: status).bigEndianBytes + UInt16(clamping: location.utf8.count).bigEndianBytes
+            + Array(location.utf8) + body
+    }
+
+    /// nil for bytes that no release wrote.
+    init?(_ bytes: [UInt8]) {
+        guard bytes.count >= 5, bytes[0] == Self.format else { return nil }
+        let locationEnd = 5 + Int(bytes[3]) << 8 + Int(bytes[4])
+        guard locationEnd <= bytes.count, let location = String(validating: bytes[5..<locationEnd], as: UTF8.self)
+        else {
+            return nil
+        }
+        self.init(
+            status: Int(bytes[1]) << 8 + Int(bytes[2]), location: location, body: Array(bytes[locationEnd...]))
+    }
+
+    var answer: Answer {
+        var answer = Answer(status: HTTPResponse.Status(code: status), body: body)
+        if !location.isEmpty { answer.headers[.location] = location }
+        return answer
+    }
+}

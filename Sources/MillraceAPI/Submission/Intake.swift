@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+
+/// Takes jobs in within the time that a client is promised an answer: about a second, and longer only for a large
+/// batch.
+struct Intake: Sendable {
+    /// For telling the broker; what it does not hear in time is left to the sweep.
+    private static let pushMax: Duration = .milliseconds(500)
+    private static let answerMax: Duration = .milliseconds(950)
+
+    let stores: Stores
+    let submitter: JobSubmitter
+
+    /// The answer to give, and whether it is one of old.
+    ///
+    /// - Throws: a problem when the jobs were not accepted, or may not have been.
+    func take(_ submission: Submission, answer: StoredAnswer, logger: Logger) async throws(Problem) -> (
+        StoredAnswer, isReplay: Bool
+    ) {
+        let start = ContinuousClock.now
+        // Half a millisecond for each job beyond what one takes.
+        let extra = Duration.microseconds(500 * (submission.jobs.count - 1))
+        let acceptance = try await stores.ledger(logger, extra: extra) { (ledger) throws(LedgerError) in
+            do throws(LedgerError) {
+                return try await ledger.accept(submission)
+            } catch {
+                // The same ids again: what was written is left as it is.
+                guard error.code == .outcomeUnknown else { throw error }
+                return try await ledger.accept(submission)
+            }
+        }
+        if case .replayed(let bytes) = acceptance, bytes != submission.idempotency?.answer {
+            guard let stored = StoredAnswer(bytes) else {
+                throw .unexpected(LedgerError(.protocolViolation, "a stored answer cannot be read"), logger: logger)
+            }
+            return (stored, isReplay: true)
+        }
+        let left = max(.milliseconds(100), min(Self.pushMax, Self.answerMax - (ContinuousClock.now - start)))
+        let submitter = submitter
+        _ = await within(left + extra) { await submitter.push(submission.jobs) }
+        return (answer, isReplay: false)
+    }
+}
