@@ -5,9 +5,11 @@ import Synchronization
 
 extension EventLoop {
     /// Waits on this event loop, which handlers that hog the cooperative pool cannot hold up; returns early when cancelled.
-    nonisolated(nonsending) func sleep(for duration: Duration) async {
+    func sleep(for duration: Duration, isolation: isolated (any Actor)? = #isolation) async {
         let sleeper = Sleeper()
         await withTaskCancellationHandler {
+            // Only a closure that captures the isolation stays on the caller's executor.
+            _ = isolation
             await withCheckedContinuation { continuation in
                 guard sleeper.start(continuation) else { return }
                 let scheduled = scheduleTask(in: TimeAmount(max(duration, .zero))) { sleeper.wake() }

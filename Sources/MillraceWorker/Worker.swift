@@ -72,6 +72,10 @@ public struct Worker: Service {
 
     /// Works until a graceful shutdown has been served, or too many handlers ignore their cancellation.
     public func run() async throws {
+        await withTaskExecutorPreference(EventLoopTaskExecutor(eventLoop)) { await work() }
+    }
+
+    private func work() async {
         logger.info(
             "worker started",
             metadata: [

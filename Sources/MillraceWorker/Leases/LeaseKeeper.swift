@@ -89,6 +89,7 @@ actor LeaseKeeper {
                 leases, in: group.queue, epoch: known?.epoch ?? .rebuilding, by: group.duration)
             var lost: [Lease] = []
             var unknown: [Lease] = []
+            if statuses.contains(.unknown), let known { await epochs.invalidate(group.queue, epoch: known.epoch) }
             // An acknowledgement may have come between the call and its answer: what is no longer held is not lost.
             for (lease, status) in zip(leases, statuses) where held[lease] != nil {
                 switch status {

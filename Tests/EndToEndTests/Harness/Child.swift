@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// A real process that a test starts, signals and waits for. Its output goes to a file, which a failing test quotes.
+final class Child: @unchecked Sendable {
+    // Only `pid`, `isRunning` and `terminate` of Process are used after the start; they may be called from any thread.
+    private let process = Process()
+    let logFile: URL
+    let name: String
+
+    init(_ name: String, _ executable: URL, _ arguments: [String], environment: [String: String], logFolder: URL) throws
+    {
+        self.name = name
+        logFile = logFolder.appending(path: "\(name)-\(UUID().uuidString.prefix(8)).log")
+        try Data().write(to: logFile)
+        let log = try FileHandle(forWritingTo: logFile)
+        process.executableURL = executable
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = log
+        process.standardError = log
+        try process.run()
+        try log.close()
+    }
+
+    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+    var pid: Int32 { process.processIdentifier }
+    var isRunning: Bool { process.isRunning }
+    var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
+
+    func signal(_ signal: Int32) {
+        if process.isRunning { kill(pid, signal) }
+    }
+
+    /// Waits for its end; its exit code, or minus the signal that ended it. nil when it still runs at the deadline.
+    func exitCode(within seconds: Double) async -> Int32? {
+        let ended = await eventually(within: .seconds(seconds)) { !self.isRunning }
+        guard ended else { return nil }
+        return process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
+    }
+}
+
+/// Runs a command to its end and returns what it printed; throws when it failed.
+@discardableResult
+func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> String {
+    try await withCheckedThrowingContinuation { continuation in
+        // A blocking wait has no place on the cooperative pool.
+        DispatchQueue.global().async {
+            continuation.resume(with: Result { try runBlocking(arguments, environment: environment) })
+        }
+    }
+}
+
+private func runBlocking(_ arguments: [String], environment: [String: String]) throws -> String {
+    let process = Process()
+    let output = Pipe()
+    process.executableURL = URL(filePath: "/usr/bin/env")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = FileHandle.standardError
+    try process.run()
+    let data = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    guard process.terminationStatus == 0 else {
+        throw CommandFailure(command: arguments.joined(separator: " "), status: process.terminationStatus)
+    }
+    return String(decoding: data, as: UTF8.self)
+}
+
+struct CommandFailure: Error {
+    let command: String
+    let status: Int32
+}

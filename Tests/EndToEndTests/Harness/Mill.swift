@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import FoundationNetworking
+
+/// A whole Millrace on stores of its own, driven from outside: its processes by signals, its API by HTTP, its outcomes by SQL.
+final class Mill: @unchecked Sendable {
+    // Test code calls it from one task at a time.
+    let stores: Stores
+    let port = Int.random(in: 20_000..<32_000)
+    private let configuration: URL
+    private(set) var children: [Child] = []
+    private let session: URLSession
+    private var environment: [String: String] = [:]
+
+    init(configuration text: String = "diagnostics: true\n") async throws {
+        stores = try await Stores()
+        configuration = stores.folder.appending(path: "workers.yml")
+        try Data(text.utf8).write(to: configuration)
+        let settings = URLSessionConfiguration.ephemeral
+        settings.timeoutIntervalForRequest = 60
+        settings.httpMaximumConnectionsPerHost = 16
+        session = URLSession(configuration: settings)
+        environment = ["REDIS_URL": try await stores.redisURL(), "DATABASE_URL": try await stores.databaseURL()]
+        environment["MILLRACE_LOG_LEVEL"] = ProcessInfo.processInfo.environment["MILLRACE_LOG_LEVEL"] ?? "info"
+        try await run(
+            [Repository.executable.path(), "migrate", "--config", configuration.path()], environment: environment)
+    }
+
+    /// Runs `body`, then ends every process and removes all files. When a test fails its processes' logs are printed.
+    static func with(
+        configuration: String = "diagnostics: true\n", _ body: (Mill) async throws -> Void
+    ) async throws {
+        let mill = try await Mill(configuration: configuration)
+        do {
+            try await body(mill)
+            try await mill.end()
+        } catch {
+            mill.printLogs()
+            try await mill.end()
+            throw error
+        }
+    }
+
+    @discardableResult
+    func start(_ name: String, _ arguments: [String], environment extra: [String: String] = [:]) throws -> Child {
+        let child = try Child(
+            name, Repository.executable, arguments + ["--config", configuration.path()],
+            environment: environment.merging(extra) { $1 }, logFolder: stores.folder)
+        children.append(child)
+        return child
+    }
+
+    @discardableResult
+    func startWorker(concurrency: Int = 16, queues: String = "default") throws -> Child {
+        try start("work", ["work", "--queues", queues, "--concurrency", "\(concurrency)"])
+    }
+
+    @discardableResult
+    func startAPI() async throws -> Child {
+        let child = try start("serve", ["serve", "--port", "\(port)"])
+        try await expectReady()
+        return child
+    }
+
+    func command(_ arguments: String...) async throws -> String {
+        try await run(
+            [Repository.executable.path()] + arguments + ["--config", configuration.path()], environment: environment)
+    }
+
+    func expectReady() async throws {
+        let isReady = await eventually(within: .seconds(30)) {
+            (try? await self.request("GET", "/readyz").status) == 200
+        }
+        guard isReady else { throw Unready(logs: children.map { "\($0.name):\n\($0.log)" }.joined(separator: "\n")) }
+    }
+
+    struct Answer {
+        let status: Int
+        let body: Data
+        let headers: [AnyHashable: Any]
+
+        var json: [String: Any] { (try? JSONSerialization.jsonObject(with: body) as? [String: Any]) ?? [:] }
+    }
+
+    func request(
+        _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:], timeout: Double = 60
+    ) async throws -> Answer {
+        var request = URLRequest(url: URL(string: "http://127.0.0.1:\(port)\(path)")!)
+        request.httpMethod = method
+        request.timeoutInterval = timeout
+        request.httpBody = body.map { Data($0.utf8) }
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        let (data, response) = try await session.data(for: request)
+        let answer = response as! HTTPURLResponse
+        return Answer(status: answer.statusCode, body: data, headers: answer.allHeaderFields)
+    }
+
+    /// Submits jobs of one kind in batches; the ids that were answered.
+    func submit(_ count: Int, kind: String, payload: (Int) -> String, batch: Int = 1000) async throws -> [String] {
+        var ids: [String] = []
+        for start in stride(from: 0, to: count, by: batch) {
+            let jobs = (start..<min(start + batch, count)).map { "{\"kind\":\"\(kind)\",\"payload\":\(payload($0))}" }
+            let answer = try await request("POST", "/v1/jobs:batch", "[" + jobs.joined(separator: ",") + "]")
+            guard answer.status == 202, let batchIDs = answer.json["ids"] as? [String] else {
+                throw Refused(status: answer.status, body: String(decoding: answer.body, as: UTF8.self))
+            }
+            ids += batchIDs
+        }
+        return ids
+    }
+
+    func count(_ condition: String) async throws -> Int {
+        Int(try await stores.rows("SELECT count(*) FROM millrace.jobs WHERE \(condition)").first ?? "") ?? -1
+    }
+
+    /// Waits until every job has ended.
+    func expectAllEnded(within timeout: Duration) async throws -> Bool {
+        try await eventually(within: timeout, every: .milliseconds(200)) {
+            try await self.count("state NOT IN ('completed', 'cancelled', 'dead')") == 0
+        }
+    }
+
+    /// The keys that still hold something of a job.
+    func keysOfJobs() async throws -> [String] {
+        let keys = try await stores.redis("KEYS", "mr:*").split(separator: "\n").map(String.init)
+        return keys.filter {
+            !$0.hasSuffix(":meta") && !$0.hasSuffix(":bell") && $0 != "mr:queues" && $0 != "mr:workers"
+        }
+    }
+
+    func printLogs() {
+        for child in children { print("--- \(child.name) \(child.pid)\n\(child.log.suffix(20_000))") }
+    }
+
+    private func end() async throws {
+        for child in children { child.signal(SIGKILL) }
+        session.invalidateAndCancel()
+        try await stores.remove()
+    }
+
+    struct Unready: Error { let logs: String }
+    struct Refused: Error {
+        let status: Int
+        let body: String
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// Stores that stop for a while under steady load.
+@Suite("Outages", .serialized) struct OutageTests {
+    enum Fault: CaseIterable, CustomStringConvertible {
+        case redisFrozen, postgresFrozen, bothFrozen, redisKilled, postgresKilled
+
+        var description: String {
+            switch self {
+            case .redisFrozen: "Redis frozen"
+            case .postgresFrozen: "PostgreSQL frozen"
+            case .bothFrozen: "both frozen"
+            case .redisKilled: "Redis killed"
+            case .postgresKilled: "PostgreSQL killed"
+            }
+        }
+
+        /// Longer than a lease, where leases are what is at stake.
+        var seconds: Int { self == .redisFrozen ? 20 : 8 }
+    }
+
+    /// 60 in the full run.
+    private static let secondsAtLeast = Int(ProcessInfo.processInfo.environment["MILLRACE_OUTAGE_SECONDS"] ?? "0") ?? 0
+
+    @Test(.timeLimit(.minutes(10)), arguments: Fault.allCases)
+    func `no process exits, nothing runs twice, and answers come within a second`(fault: Fault) async throws {
+        try await Mill.with { mill in
+            let api = try await mill.startAPI()
+            let workers = [try mill.startWorker(concurrency: 16), try mill.startWorker(concurrency: 16)]
+            let load = SteadyLoad(on: mill, ratePerSecond: 100)
+            let submitting = Task { await load.run() }
+            _ = await eventually(within: .seconds(30)) { await load.accepted.count >= 200 }
+
+            try await begin(fault, mill)
+            try await Task.sleep(for: .seconds(max(fault.seconds, Self.secondsAtLeast)))
+            try await end(fault, mill)
+            let returned = ContinuousClock.now
+            let isServing = try await eventually(within: .seconds(15), every: .milliseconds(200)) {
+                let answer = try await mill.request(
+                    "POST", "/v1/jobs?wait=2s", #"{"kind":"diagnostics.echo","payload":1}"#)
+                return answer.status == 200
+            }
+            #expect(isServing, "full rate \(ContinuousClock.now - returned) after the return")
+            submitting.cancel()
+            await submitting.value
+
+            #expect(api.isRunning)
+            #expect(workers.allSatisfy(\.isRunning))
+            #expect(try await mill.expectAllEnded(within: .seconds(60)))
+            let answers = await load.answers
+            #expect(Set(answers.map(\.status)).isSubset(of: [202, 503]), "\(Set(answers.map(\.status)))")
+            let slow = answers.map(\.seconds).sorted().suffix(3)
+            #expect(slow.allSatisfy { $0 < 1.5 }, "slowest answers: \(slow)")
+            #expect(try await mill.count("state <> 'completed'") == 0)
+            #expect(try await mill.count("attempt > 1") == 0)
+            let accepted = await load.accepted
+            let known = Set(try await mill.stores.rows("SELECT id FROM millrace.jobs"))
+            #expect(accepted.allSatisfy(known.contains))
+        }
+    }
+
+    private func begin(_ fault: Fault, _ mill: Mill) async throws {
+        switch fault {
+        case .redisFrozen: kill(mill.stores.redisPID, SIGSTOP)
+        case .postgresFrozen: await signalPostgres(SIGSTOP, mill)
+        case .bothFrozen:
+            kill(mill.stores.redisPID, SIGSTOP)
+            await signalPostgres(SIGSTOP, mill)
+        case .redisKilled: try await mill.stores.killRedis()
+        case .postgresKilled: try await mill.stores.killPostgres()
+        }
+    }
+
+    private func end(_ fault: Fault, _ mill: Mill) async throws {
+        switch fault {
+        case .redisFrozen: kill(mill.stores.redisPID, SIGCONT)
+        case .postgresFrozen: await signalPostgres(SIGCONT, mill)
+        case .bothFrozen:
+            kill(mill.stores.redisPID, SIGCONT)
+            await signalPostgres(SIGCONT, mill)
+        case .redisKilled: try await mill.stores.startRedis()
+        case .postgresKilled: try await mill.stores.startPostgres()
+        }
+    }
+
+    /// The server and all its sessions, which are processes of their own.
+    private func signalPostgres(_ signal: Int32, _ mill: Mill) async {
+        let server = mill.stores.postgresPID
+        let children = (try? await run(["pgrep", "-P", "\(server)"])) ?? ""
+        for pid in [server] + children.split(separator: "\n").compactMap({ Int32($0) }) { kill(pid, signal) }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Millrace
+import MillraceTesting
+import MillraceWorker
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@Suite("Worker shutdown", .timeLimit(.minutes(1))) struct ShutdownTests {
+    @Test func `a job that does not end in time is cancelled and released at no cost`() async throws {
+        var fixture = WorkerFixture()
+        let started = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await ContinuousClock().sleep(for: .seconds(60))
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { _ in
+            id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+        }
+
+        let job = try await fixture.job(try #require(id))
+        #expect(job.state == .ready)
+        #expect(job.failures == 0)
+        #expect(job.errors.isEmpty)
+        let status = try await fixture.queueStatus()
+        #expect(status.running == 0)
+        #expect(status.readyCount == 1)
+        #expect(try await fixture.broker.workers().isEmpty)
+    }
+
+    @Test func `a job that ends while the worker drains is recorded`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.drainTimeout = .seconds(10)
+        let started = Gate()
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { group in
+            id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+            await group.triggerGracefulShutdown()
+            release.open()
+        }
+
+        #expect(try await fixture.job(try #require(id)).state == .completed)
+        #expect(try await fixture.queueStatus().running == 0)
+    }
+
+    @Test func `a handler that ignores its cancellation keeps its lease, and is not released behind its back`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        let started = Gate()
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            // A task of its own hears nothing of the cancellation.
+            await Task.detached { try? await release.wait() }.value
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { _ in
+            id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+        }
+
+        #expect(try await fixture.job(try #require(id)).state == .running)
+        #expect(try await fixture.queueStatus().running == 1)
+        release.open()
+    }
+}
