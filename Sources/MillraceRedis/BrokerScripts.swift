@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import RedisDriver
+
+/// The scripts of `Scripts/`, one transition each.
+enum BrokerScripts {
+    static let enqueueJobs = script("enqueue-jobs", PackageResources.enqueue_jobs_lua)
+    static let reserveJobs = script("reserve-jobs", PackageResources.reserve_jobs_lua)
+    static let completeJobs = script("complete-jobs", PackageResources.complete_jobs_lua)
+    static let retryJobs = script("retry-jobs", PackageResources.retry_jobs_lua)
+    static let releaseLeases = script(
+        "release-leases", PackageResources.put_back_leases_lua + PackageResources.release_leases_lua)
+    static let extendLeases = script("extend-leases", PackageResources.extend_leases_lua)
+    static let redeclareJobs = script("redeclare-jobs", PackageResources.redeclare_jobs_lua)
+    static let reclaimLeases = script(
+        "reclaim-leases", PackageResources.put_back_leases_lua + PackageResources.reclaim_leases_lua)
+    static let promoteJobs = script("promote-jobs", PackageResources.promote_jobs_lua)
+    static let cancelJob = script("cancel-job", PackageResources.cancel_job_lua)
+    static let knownJobs = script("known-jobs", PackageResources.known_jobs_lua)
+    static let configureQueue = script("configure-queue", PackageResources.configure_queue_lua)
+    static let queueStatus = script("queue-status", PackageResources.queue_status_lua)
+    static let reportWorker = script("report-worker", PackageResources.report_worker_lua)
+
+    static let all = [
+        enqueueJobs, reserveJobs, completeJobs, retryJobs, releaseLeases, extendLeases, redeclareJobs, reclaimLeases,
+        promoteJobs, cancelJob, knownJobs, configureQueue, queueStatus, reportWorker,
+    ]
+
+    private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
+        RedisScript(name: name, source: String(decoding: source, as: UTF8.self))
+    }
+}

@@ -1,0 +1,62 @@
+-- enqueue-jobs: make new jobs takeable, or due after their delay. Called by RedisBroker.enqueue.
+-- KEYS    a queue's, in the order of KeySpace
+-- ARGV[1] now (Unix ms) or '' for Redis's clock   ARGV[2] lanes, a byte for each job
+-- ARGV[3] delays (ms), 8 bytes for each job with the big end first, 0 = ready; or '' when all jobs are ready
+-- ARGV[4] last tokens, 17 bytes for each job, zeros for none; or '' for none at all
+-- ARGV[5…] id and envelope of each job, at most 500
+-- Returns one number per job: 1 = enqueued, 0 = known, -1 = busy (its cancelled entry or last lease is still there).
+-- An entry comes before its envelope: alone it is dropped by whoever meets it, an envelope alone would stay for ever.
+local jobs, leases, scheduled, bell = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
+local now, lanes, delays, tokens = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local count = #lanes
+if count < 1 or count > 500 or #ARGV ~= 4 + 2 * count or lanes:find('[^%z\1-\3]')
+  or (#delays ~= 0 and #delays ~= 8 * count) or (#tokens ~= 0 and #tokens ~= 17 * count) then
+  return redis.error_reply('ERR enqueue-jobs: malformed arguments')
+end
+local ids = {}
+for i = 1, count do
+  local id = ARGV[2 * i + 3]
+  if #id ~= 16 or ARGV[2 * i + 4] == '' then return redis.error_reply('ERR enqueue-jobs: malformed job ' .. i) end
+  ids[i] = id
+end
+
+local known = redis.call('HMGET', jobs, unpack(ids))
+local answers, fields, due, ready, seen = {}, {}, {}, {}, {}
+for i = 1, count do
+  local id = ids[i]
+  if known[i] == '' or tokens ~= '' and redis.call('ZSCORE', leases, id .. tokens:sub(17 * i - 16, 17 * i)) then
+    answers[i] = -1
+  elseif known[i] or seen[id] then
+    answers[i] = 0
+  else
+    answers[i] = 1
+    seen[id] = true
+    fields[#fields + 1] = id
+    fields[#fields + 1] = ARGV[2 * i + 4]
+    local lane = lanes:byte(i)
+    local delay = delays == '' and 0 or struct.unpack('>I8', delays, 8 * i - 7)
+    if delay > 0 then
+      due[#due + 1] = delay
+      due[#due + 1] = id .. string.char(lane)
+    else
+      local entries = ready[lane]
+      if entries then entries[#entries + 1] = id else ready[lane] = {id} end
+    end
+  end
+end
+
+if #fields == 0 then return answers end
+for lane = 0, 3 do
+  if ready[lane] then redis.call('RPUSH', KEYS[lane + 6], unpack(ready[lane])) end
+end
+if #due > 0 then
+  if not now then
+    local time = redis.call('TIME')
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  for i = 1, #due, 2 do due[i] = now + due[i] end
+  redis.call('ZADD', scheduled, unpack(due))
+end
+redis.call('HSET', jobs, unpack(fields))
+if next(ready) and redis.call('EXISTS', bell) == 0 then redis.call('RPUSH', bell, 1) end
+return answers
