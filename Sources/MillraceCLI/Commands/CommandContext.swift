@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+
+/// Where a command runs, and with what; tests put memory stores and clocks of their own in.
+struct CommandContext: Sendable {
+    /// Without the diagnostics, which `workers.yml` decides on.
+    var handlers: JobHandlers
+    var environment: [String: String]
+    var console: Console
+    var openStores: @Sendable (StoreAddresses, StoreOptions, Logger) throws(CommandError) -> Stores
+    /// Read when no other file is named, if it is there.
+    var defaultFile = "workers.yml"
+    var now: @Sendable () -> Timestamp = { .now() }
+    var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    /// Reads standard input to its end, at most so many bytes.
+    var readInput: @Sendable (Int) -> [UInt8] = { limit in
+        var input: [UInt8] = []
+        while input.count < limit, let bytes = FileDescriptor.read(0, limit: min(65_536, limit - input.count)) {
+            input += bytes
+        }
+        return input
+    }
+
+    func handlers(for file: WorkersFile) -> JobHandlers {
+        var handlers = handlers
+        if file.diagnostics { DiagnosticsJobs.register(in: &handlers) }
+        return handlers
+    }
+
+    func logger(_ level: Logger.Level) -> Logger {
+        let note = console.note
+        return Logger(label: "millrace", factory: { _ in LineLogHandler(level: level, write: note) })
+    }
+
+    /// Opens the stores for a command that makes a few calls and ends; what fails is the command's to tell, not the
+    /// log's.
+    func withStores<Value>(_ body: (Stores) async throws -> Value) async throws -> Value {
+        let stores = try openStores(StoreAddresses(environment: environment), .brief, logger(.critical))
+        do {
+            let value = try await body(stores)
+            await stores.close()
+            return value
+        } catch {
+            await stores.close()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Logging
+import Millrace
+
+/// `millrace doctor`
+struct DoctorCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Looks at the stores and says what is wrong with them.",
+        discussion: "Ends with exit code 69 when something is at fault; warnings do not count.")
+
+    @OptionGroup var file: ConfigurationOptions
+    @OptionGroup var output: OutputOptions
+    @Flag(help: "Shows the limits that nothing configures, instead.")
+    var limits = false
+
+    func run(in context: CommandContext) async throws {
+        if limits {
+            return try Listing.limits.show(LimitRow.all, next: nil, as: output.output, on: context.console)
+        }
+        let settings = try file.load(in: context)
+        let inspector = StoreInspector(
+            addresses: try StoreAddresses(environment: context.environment), now: context.now,
+            logger: context.logger(.critical))
+        let findings = await postgres(inspector, settings) + redis(inspector)
+        try Listing.findings.show(findings, next: nil, as: output.output, on: context.console)
+        let faults = findings.count { $0.severity == .fault }
+        guard faults == 0 else {
+            throw CommandError(.unavailable, "\(faults) of \(findings.count) findings are faults")
+        }
+    }
+
+    private func postgres(_ inspector: StoreInspector, _ settings: WorkersFile) async -> [Finding] {
+        do throws(CommandError) {
+            return try await inspector.database().findings(wanted: settings.databaseConnections(counts: [:]))
+        } catch {
+            return [Finding(severity: .fault, part: "postgres", text: error.message)]
+        }
+    }
+
+    private func redis(_ inspector: StoreInspector) async -> [Finding] {
+        do throws(CommandError) {
+            return try await inspector.redis().findings
+        } catch {
+            return [Finding(severity: .fault, part: "redis", text: error.message)]
+        }
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The command `millrace`: takes the command line apart and runs a subcommand.
+struct MillraceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "millrace",
+        abstract: "Background jobs on Redis and PostgreSQL.",
+        discussion: """
+            The stores are found by REDIS_URL (default redis://127.0.0.1:6379) and DATABASE_URL (needed).
+
+            Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 69 a store is away or refuses, \
+            124 the wait timed out.
+            """,
+        subcommands: [
+            UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
+            QueuesCommand.self,
+            JobsCommand.self, WorkersCommand.self, MigrateCommand.self, DoctorCommand.self,
+        ])
+
+    /// Returns the exit code.
+    static func run(_ arguments: [String], in context: CommandContext) async -> Int32 {
+        do {
+            if let message = unknownCommand(arguments) { throw CommandError(.usage, message) }
+            var command = try parseAsRoot(arguments)
+            if let command = command as? any ContextCommand {
+                try await command.run(in: context)
+            } else {
+                try command.run()
+            }
+            return 0
+        } catch let error as CommandError {
+            return report(error, context)
+        } catch  where exitCode(for: error).isSuccess {
+            // Help, the version or a completion script was asked for.
+            do throws(CommandError) { try context.console.write(fullMessage(for: error) + "\n") } catch {}
+            return 0
+        } catch {
+            return report(isUsage(error) ? CommandError(.usage, fullMessage(for: error)) : CommandError(error), context)
+        }
+    }
+
+    /// ArgumentParser says "unexpected argument" and leaves it at that.
+    private static func unknownCommand(_ arguments: [String]) -> String? {
+        let known = configuration.subcommands.compactMap { $0._commandName } + ["help"]
+        guard let word = arguments.first, !word.hasPrefix("-"), !known.contains(word) else { return nil }
+        let guess = Nearest.match(for: word, among: known).map { ", did you mean \($0)?" }
+        return "unknown command \(EscapedText.quotedIfNeeded(word))\(guess ?? ", see millrace --help")"
+    }
+
+    /// ArgumentParser's own errors are all about the command line.
+    private static func isUsage(_ error: any Error) -> Bool {
+        exitCode(for: error) == .validationFailure
+    }
+
+    private static func report(_ error: CommandError, _ context: CommandContext) -> Int32 {
+        if !error.message.isEmpty { context.console.note("millrace: \(error.message)") }
+        return error.code.exitCode
+    }
+}
+
+/// A command that needs to know where it runs.
+protocol ContextCommand: ParsableCommand {
+    func run(in context: CommandContext) async throws
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Millrace
+import MillraceAPI
+
+/// `millrace serve`
+struct ServeCommand: ContextCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Runs the HTTP API.",
+        discussion: "It starts also while a store is away; /readyz says so then.")
+
+    @OptionGroup var file: ConfigurationOptions
+    @OptionGroup var logging: LoggingOptions
+    @Option(help: "The address to listen on. Default: that of workers.yml.")
+    var host: String?
+    @Option(help: "The port to listen on, 1 to 65535. Default: that of workers.yml.")
+    var port: Int?
+
+    func validate() throws {
+        if let port, !(1...65_535).contains(port) {
+            throw ValidationError("--port: expected 1 to 65535, found \(port)")
+        }
+    }
+
+    func run(in context: CommandContext) async throws {
+        let settings = try file.load(in: context)
+        let logger = context.logger(try logging.level(context.environment))
+        let options = StoreOptions(databaseConnections: settings.api.databaseConnections, usesTransactions: false)
+        let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
+        let configuration = APIServer.Configuration(
+            host: host ?? settings.api.host, port: port ?? settings.api.port,
+            pools: settings.pools.map { APIServer.Pool(name: $0.name, fileCount: $0.count) })
+        let server = APIServer(
+            configuration: configuration, ledger: stores.ledger, broker: stores.broker,
+            catalog: context.handlers(for: settings).catalog, logger: logger)
+        let check = StoreCheck(gate: StoreGate(stores: stores, logger: logger))
+        try await ServiceRunner.run([check, server], logger: logger)
+        await stores.close()
+    }
+}

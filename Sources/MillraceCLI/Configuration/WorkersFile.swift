@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// What `workers.yml` says: the API and the pools of worker processes that `millrace up` runs.
+///
+/// Each process reads the file once, when it starts. The stores' addresses are in the environment only (`REDIS_URL`,
+/// `DATABASE_URL`), since they hold passwords.
+///
+/// Change together: `WorkersFileReader`, the sample `workers.yml`.
+struct WorkersFile: Sendable, Equatable {
+    /// Whether there are jobs of the kinds `diagnostics.*`, with which an operator tries out an installation. Default
+    /// false.
+    var diagnostics = false
+    var api = APISettings()
+    /// At most 64. Default: one pool `default`.
+    var pools = [PoolSettings(name: "default")]
+
+    struct APISettings: Sendable, Equatable {
+        /// The address that it listens on, a loopback one. Default `127.0.0.1`.
+        var host = "127.0.0.1"
+        /// 1…65535. Default 8080.
+        var port = 8080
+        /// Connections to PostgreSQL at most, 4…200. Default 7.
+        var databaseConnections = 7
+    }
+
+    struct PoolSettings: Sendable, Equatable {
+        /// 1 to 64 characters of `[a-z0-9._-]`.
+        var name: String
+        /// Where its processes take jobs from, in rotation; 1…32. Default `default`.
+        var queues: [QueueName] = [.default]
+        /// Handlers that run at the same time in one process, 1…1000. Default 10.
+        var concurrency = 10
+        /// Processes, 0…128, unless `millrace scale` says otherwise. Default 1.
+        var count = 1
+        /// How long running handlers may go on when a process is told to end, 0 s…1 h. Default 25 s.
+        var drainTimeout: Duration = .seconds(25)
+        /// Connections of each process to PostgreSQL at most, 4…200; half of them for handlers' own transactions.
+        /// Default 10.
+        var databaseConnections = 10
+    }
+
+    /// Processes of one pool.
+    static let poolCountMax = 128
+    /// Processes of all pools together, as the file says.
+    static let processesMax = 256
+
+    /// Connections to PostgreSQL that all processes together may open with these counts, the supervisor's included.
+    func databaseConnections(counts: [String: Int]) -> Int {
+        pools.reduce(api.databaseConnections + StoreOptions.supervisor.databaseConnections) { sum, pool in
+            sum + (counts[pool.name] ?? pool.count) * pool.databaseConnections
+        }
+    }
+
+    /// - Throws: `.unavailable` when PostgreSQL leaves fewer connections than these counts may need.
+    func refuseTooManyConnections(counts: [String: Int], allowed: Int?) throws(CommandError) {
+        let wanted = databaseConnections(counts: counts)
+        guard let allowed, allowed < wanted else { return }
+        throw CommandError(
+            .unavailable,
+            "PostgreSQL allows \(allowed) connections, these processes may open \(wanted): "
+                + "raise max_connections, or lower the pools' counts or database_connections in workers.yml")
+    }
+
+    func pool(named name: String) -> PoolSettings? {
+        pools.first { $0.name == name }
+    }
+
+    /// The queues of all pools, each once, in the order of the file.
+    var queues: [QueueName] {
+        pools.flatMap(\.queues).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The child processes that run now: starts them, signals them, and says how each ended.
+///
+/// A child is in a process group of its own, so that a Ctrl-C in the terminal reaches the supervisor alone, which then
+/// ends its children in order. It inherits nothing but standard input (empty), output and error (one pipe, read line by
+/// line), and the read end of the *lifeline* as descriptor 3: a pipe into which nobody writes and whose end tells the
+/// child that the supervisor is gone, however it died. (`PR_SET_PDEATHSIG` would fire when the *thread* that started
+/// the child ends.)
+///
+/// A signal is only ever sent to a process that has not been reaped, so it cannot hit a stranger with the same pid.
+final class ChildProcesses: Sendable {
+    /// Where a child finds its lifeline.
+    static let lifelineDescriptor: Int32 = 3
+
+    private let executable: String
+    private let lifeline: (read: Int32, write: Int32)
+    private let running = Mutex<[PoolPlan.ChildID: pid_t]>([:])
+    private let onLine: @Sendable (_ name: String, pid_t, _ line: String) -> Void
+
+    /// - Parameter onLine: called with each line that a child writes, on a thread of its own.
+    init(
+        executable: String, onLine: @escaping @Sendable (_ name: String, pid_t, _ line: String) -> Void
+    ) throws(CommandError) {
+        self.executable = executable
+        self.onLine = onLine
+        // What this process opens is closed in children anyway; what it inherited might not be.
+        FileDescriptor.setCloseOnExecForAll(from: Self.lifelineDescriptor)
+        lifeline = try Self.pipe()
+    }
+
+    deinit {
+        close(lifeline.read)
+        close(lifeline.write)
+    }
+
+    /// Starts a child.
+    /// - Parameter onEnd: called once, on a thread of its own, after the child's last line was passed on and it was
+    ///   reaped.
+    func start(
+        _ child: PoolPlan.ChildID, name: String, arguments: [String], environment: [String: String],
+        onEnd: @escaping @Sendable (ChildEnding) -> Void
+    ) throws(CommandError) -> pid_t {
+        let output = try Self.pipe()
+        // Under the lock, so that a signal to all children never misses one that is being started.
+        let result = running.withLock { running -> Result<pid_t, CommandError> in
+            let result = spawn(arguments: arguments, environment: environment, output: output.write)
+            if case .success(let pid) = result { running[child] = pid }
+            return result
+        }
+        close(output.write)
+        guard case .success(let pid) = result else {
+            close(output.read)
+            return try result.get()
+        }
+        let isWatched = DetachedThread.start { [self] in
+            pass(output.read, of: name, pid)
+            close(output.read)
+            onEnd(reap(child, pid))
+        }
+        guard isWatched else {
+            signal(child, SIGKILL)
+            _ = reap(child, pid)
+            close(output.read)
+            throw CommandError(.system, "no thread left to watch process \(pid)")
+        }
+        return pid
+    }
+
+    func signal(_ child: PoolPlan.ChildID, _ signal: Int32) {
+        running.withLock { running in
+            if let pid = running[child] { _ = kill(pid, signal) }
+        }
+    }
+
+    func killAll() {
+        running.withLock { running in
+            for pid in running.values { _ = kill(pid, SIGKILL) }
+        }
+    }
+
+    /// Passes on what a child writes until the pipe ends, or the child: a grandchild may hold the pipe open for ever.
+    private func pass(_ output: Int32, of name: String, _ pid: pid_t) {
+        var splitter = LineSplitter()
+        var isGone = false
+        while true {
+            var wait = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&wait, 1, isGone ? 0 : 500)
+            if ready > 0 {
+                guard let bytes = FileDescriptor.read(output, limit: 8192) else { break }
+                for line in splitter.append(bytes) { onLine(name, pid, line) }
+            } else if isGone {
+                break
+            } else {
+                var information = siginfo_t()
+                _ = waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT | WNOHANG)
+                isGone = information.si_signo == SIGCHLD
+            }
+        }
+        if let line = splitter.finish() { onLine(name, pid, line) }
+    }
+
+    /// Waits for the end of a process, and forgets it before its pid can be given to another.
+    private func reap(_ child: PoolPlan.ChildID, _ pid: pid_t) -> ChildEnding {
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        var status: Int32 = 0
+        running.withLock { running in
+            running[child] = nil
+            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        }
+        return ChildEnding(waitStatus: status)
+    }
+
+    private func spawn(
+        arguments: [String], environment: [String: String], output: Int32
+    ) -> Result<pid_t, CommandError> {
+        #if canImport(Glibc)
+            var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #else
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, lifeline.read, Self.lifelineDescriptor)
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        posix_spawnattr_setpgroup(&attributes, 0)
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        // What we ignore or handle would be inherited as ignored.
+        for signal in [SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGCHLD] { sigaddset(&signals, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+
+        var pid: pid_t = 0
+        let code = withCStrings([executable] + arguments) { arguments in
+            withCStrings(environment.map { "\($0)=\($1)" }.sorted()) { environment in
+                posix_spawn(&pid, executable, &actions, &attributes, arguments, environment)
+            }
+        }
+        guard code == 0 else {
+            let reason = String(cString: strerror(code))
+            return .failure(CommandError(.system, "\(executable) cannot be started: \(reason)"))
+        }
+        return .success(pid)
+    }
+
+    /// Both ends are closed in whatever is started; nothing else starts processes here, so that nothing can come in
+    /// between.
+    private static func pipe() throws(CommandError) -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        #if canImport(Glibc)
+            let code = Glibc.pipe(&ends)
+        #else
+            let code = Darwin.pipe(&ends)
+        #endif
+        guard code == 0 else { throw CommandError(.system, "no pipe to a child: \(String(cString: strerror(errno)))") }
+        for end in ends { FileDescriptor.setCloseOnExec(end) }
+        return (ends[0], ends[1])
+    }
+}
+
+/// Calls `body` with a C array of C strings.
+private func withCStrings<Value>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Value
+) -> Value {
+    var pointers = strings.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeMutableBufferPointer { buffer in
+        guard let base = buffer.baseAddress else { preconditionFailure("the array holds its end at least") }
+        return body(base)
+    }
+}
