@@ -97,11 +97,12 @@ final class AnnouncementHub: Sendable {
         }
         guard let subscription else { return }
         let events = subscriber.events
-        let reader = SubscriptionReader(eventLoop: eventLoop)
         subscriber.start()
-        let handle: @Sendable (RedisSubscriber.Event) -> Void = { [weak self] in self?.handle($0, of: subscription) }
-        // Reads for all listeners, whoever came first; ends with the subscription.
-        Task { await reader.read(events, handle) }
+        // Reads for all listeners, whoever came first, and ends with the subscription; on the event loop, since a reader on
+        // Swift's threads would wait behind handlers that compute.
+        Task(executorPreference: EventLoopExecutor(eventLoop)) { [weak self] in
+            for await event in events { self?.handle(event, of: subscription) }
+        }
     }
 
     private func handle(_ event: RedisSubscriber.Event, of subscription: Int) {
@@ -134,20 +135,17 @@ final class AnnouncementHub: Sendable {
     }
 }
 
-/// Reads a subscription on an event loop: a reader on the default executor would wait behind handlers that compute.
-private actor SubscriptionReader {
+/// Runs tasks on an event loop.
+final class EventLoopExecutor: TaskExecutor {
     private let eventLoop: any EventLoop
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
-
-    init(eventLoop: any EventLoop) {
+    init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
     }
 
-    func read(
-        _ events: AsyncStream<RedisSubscriber.Event>, _ handle: @Sendable (RedisSubscriber.Event) -> Void
-    ) async {
-        for await event in events { handle(event) }
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
 
