@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Millrace
+import NIOCore
 import RedisDriver
 import Synchronization
 
@@ -16,7 +17,7 @@ extension RedisBroker {
         precondition(jobs.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) jobs in one call")
         if jobs.isEmpty { return [] }
         try await server.admit(deadline: deadline)
-        try await name(queue)
+        name(queue)
         var verdicts: [EnqueueVerdict] = []
         var part = Push()
         for job in jobs {
@@ -41,17 +42,20 @@ extension RedisBroker {
         }
     }
 
-    /// Keeps the set of queues' names, which is in a slot of its own, and so outside of the script.
-    private func name(_ queue: QueueName) async throws(BrokerError) {
+    /// Keeps the set of queues' names. It is in a slot of its own, so the script cannot; nobody waits for it.
+    private func name(_ queue: QueueName) {
         let instant = ContinuousClock.now
         let isNamed = namedQueues.withLock { named in
             if let last = named[queue], instant - last < Self.namingInterval { return true }
             if named.count >= Self.namedQueuesMax { named.removeAll() }
+            named[queue] = instant
             return false
         }
         if isNamed { return }
-        _ = try await send(["SADD", keys.queues, .text(queue.name)])
-        namedQueues.withLock { $0[queue] = instant }
+        client().submit(["SADD", keys.queues, .text(queue.name)]).whenFailure { [weak self] _ in
+            // The next push tries again.
+            self?.namedQueues.withLock { $0[queue] = nil }
+        }
     }
 
     public func reserve(

@@ -61,7 +61,7 @@ extension QueueStatus {
         let parts = try reply.asArray(count: 13, "status")
         self.init(
             queue: queue, scheduled: try parts[1].asInteger("scheduled"), running: try parts[0].asInteger("leases"),
-            cancelledEntries: Int(try parts[4].asOptionalText() ?? "0") ?? 0,
+            cancelledEntries: max(0, Int(try parts[4].asOptionalText() ?? "0") ?? 0),
             isPaused: try parts[3].asOptionalText() == "1", epoch: try parts[2].asEpoch())
         for priority in Priority.allCases {
             let lane = Int(priority.rawValue)

@@ -96,9 +96,10 @@ import Testing
         try await TestRedis.with { fixture in
             try await fixture.enqueue([fixture.job()])
 
-            let names = try await fixture.client.send(["SMEMBERS", "\(fixture.prefix):queues"])
-
-            #expect(names == .array([.bulk(Array("q".utf8))]))
+            try await eventually("the name is there") {
+                let names = try await fixture.client.send(["SMEMBERS", "\(fixture.prefix):queues"])
+                return names == .array([.bulk(Array("q".utf8))])
+            }
         }
     }
 

@@ -124,6 +124,26 @@ import Testing
         }
     }
 
+    @Test func `members that nobody of us wrote hold up no others`() async throws {
+        try await TestRedis.with { fixture in
+            try await fixture.open()
+            let jobs = [fixture.job(), fixture.job(delay: .seconds(1))]
+            try await fixture.enqueue(jobs)
+            #expect(try await fixture.reserve().count == 1)
+            _ = try await fixture.client.send(["ZADD", fixture.key("leases"), 1, "foreign"])
+            _ = try await fixture.client.send(["ZADD", fixture.key("scheduled"), 1, "foreign"])
+            _ = try await fixture.client.send(["LPUSH", fixture.key("ready:normal"), "foreign"])
+            try await fixture.beSteady()
+
+            #expect(try await fixture.redis.reclaim(200, in: fixture.queue) == 1)
+            #expect(try await fixture.redis.promote(200, in: fixture.queue) == Promotion(promoted: 2, nextDue: nil))
+
+            #expect(try await fixture.reserve().map(\.lease.id) == jobs.map(\.id))
+            let status = try await fixture.redis.status(of: [fixture.queue])[0]
+            #expect(status.ready.isEmpty && status.scheduled == 0 && status.running == 2)
+        }
+    }
+
     @Test func `a lease without an envelope is dropped when it expires`() async throws {
         try await TestRedis.with { fixture in
             try await fixture.open()

@@ -17,8 +17,8 @@ local due = redis.call('ZRANGEBYSCORE', scheduled, '-inf', now, 'LIMIT', 0, limi
 if #due > 0 then
   local entries = {{}, {}, {}, {}}
   for _, member in ipairs(due) do
-    local lane = entries[member:byte(17) + 1]
-    lane[#lane + 1] = member:sub(1, 16)
+    local lane = entries[(member:byte(17) or 4) + 1]
+    if lane then lane[#lane + 1] = member:sub(1, 16) end
   end
   redis.call('ZREM', leases, '')  -- a removal first lets the script run at maxmemory
   for lane = 1, 4 do

@@ -7,9 +7,9 @@ local jobs, leases, bell = KEYS[1], KEYS[2], KEYS[5]
 local function putBack(members)
   local entries, empty, dropped = {{}, {}, {}, {}}, {}, {}
   for i = #members, 1, -1 do
-    local id, lane = members[i]:sub(1, 16), members[i]:byte(33) + 1
-    if redis.call('HSTRLEN', jobs, id) > 0 then
-      entries[lane][#entries[lane] + 1] = id
+    local id, lane = members[i]:sub(1, 16), entries[(members[i]:byte(33) or 4) + 1]
+    if lane and redis.call('HSTRLEN', jobs, id) > 0 then
+      lane[#lane + 1] = id
     else
       empty[#empty + 1] = id
       dropped[members[i]] = true
