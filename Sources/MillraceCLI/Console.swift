@@ -16,6 +16,11 @@ struct Console: Sendable {
     let isTerminal: Bool
     let usesColor: Bool
 
+    /// The same, with results going elsewhere.
+    func writing(to write: @escaping @Sendable (String) throws(CommandError) -> Void) -> Console {
+        Console(write: write, note: note, isTerminal: isTerminal, usesColor: usesColor)
+    }
+
     /// The process's own standard output and error; `NO_COLOR` and `TERM=dumb` keep colours away.
     static func standard(environment: [String: String]) -> Console {
         let isTerminal = isatty(STDOUT_FILENO) == 1

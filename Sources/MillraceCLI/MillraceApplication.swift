@@ -40,6 +40,9 @@ public struct MillraceApplication: Sendable {
         // Whoever hangs up is told by the failing write.
         signal(SIGPIPE, SIG_IGN)
         let environment = ProcessInfo.processInfo.environment
+        // What a supervisor told this process is not meant for those that handlers start. Done while there is one
+        // thread.
+        for variable in [Lifeline.variable, WorkerIdentity.processVariable] { unsetenv(variable) }
         Lifeline.watch(environment)
         let context = CommandContext(
             handlers: handlers, environment: environment, console: .standard(environment: environment),

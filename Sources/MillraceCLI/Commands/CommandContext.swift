@@ -23,6 +23,12 @@ struct CommandContext: Sendable {
         return input
     }
 
+    /// For a process that people signal. A child hears of a shutdown from its supervisor, and often from whoever told
+    /// all processes of a service to end, too: that is no second wish, and its supervisor will kill it if need be.
+    var secondSignal: SecondSignal? {
+        environment[Lifeline.variable] == nil ? SecondSignal() : nil
+    }
+
     func handlers(for file: WorkersFile) -> JobHandlers {
         var handlers = handlers
         if file.diagnostics { DiagnosticsJobs.register(in: &handlers) }

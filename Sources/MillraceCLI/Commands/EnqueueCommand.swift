@@ -49,7 +49,7 @@ struct EnqueueCommand: ContextCommand {
                 ledger: stores.ledger, broker: stores.broker, logger: context.logger(.critical))
             // From before the submission on, so that an early end is not missed.
             let announcements = wait == nil ? nil : stores.broker.announcements()
-            _ = try await submitter.submit(Submission(jobs: [job]))
+            try await Self.submit(job, to: submitter)
             guard let wait, let announcements else { return try writeID(of: job, on: context.console) }
             context.console.note("\(job.id) is accepted")
             let end = try await Self.ending(of: job.id, announcements, in: stores.ledger, within: wait, context)
@@ -157,6 +157,16 @@ struct EnqueueCommand: ContextCommand {
             throw CommandError(.usage, "\(option): expected \(DurationText.expectation), from \(bounds)")
         }
         return duration
+    }
+
+    /// Once more when nobody knows whether it was written: a job that is there already is left as it is.
+    private static func submit(_ job: NewJob, to submitter: JobSubmitter) async throws(LedgerError) {
+        do throws(LedgerError) {
+            _ = try await submitter.submit(Submission(jobs: [job]))
+        } catch {
+            guard error.code == .outcomeUnknown else { throw error }
+            _ = try await submitter.submit(Submission(jobs: [job]))
+        }
     }
 
     // MARK: - Its end

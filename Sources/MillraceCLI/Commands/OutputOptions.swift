@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Synchronization
 
 /// Options of whatever shows something.
 struct OutputOptions: ParsableArguments {
@@ -40,9 +41,10 @@ struct ListingOptions: ParsableArguments {
         while true {
             do {
                 if context.console.isTerminal, output.output == .table {
-                    try context.console.write("\u{1b}[H\u{1b}[2J")
+                    try await showScreen(context.console, show)
+                } else {
+                    try await show(context.console)
                 }
-                try await show(context.console)
             } catch let error as CommandError where error.code != .unavailable {
                 throw error
             } catch {
@@ -54,11 +56,28 @@ struct ListingOptions: ParsableArguments {
         }
     }
 
+    /// Clears the terminal and writes all in one go, so that nothing flickers.
+    private func showScreen(_ console: Console, _ show: (Console) async throws -> Void) async throws {
+        let screen = Screen()
+        try await show(console.writing(to: { (text) throws(CommandError) in screen.add(text) }))
+        try console.write("\u{1b}[H\u{1b}[2J" + screen.text)
+    }
+
     /// A page of what is listed by name, and where the next one begins.
     func page<Row>(of rows: [Row], by name: (Row) -> String) -> (rows: [Row], next: String?) {
         let sorted = rows.sorted { name($0) < name($1) }
         let rest = cursor.map { cursor in sorted.filter { name($0) > cursor } } ?? sorted
         let page = Array(rest.prefix(limit))
         return (page, rest.count > limit ? page.last.map(name) : nil)
+    }
+}
+
+/// What is about to be shown.
+private final class Screen: Sendable {
+    private let state = Mutex("")
+    var text: String { state.withLock { $0 } }
+
+    func add(_ text: String) {
+        state.withLock { $0 += text }
     }
 }

@@ -35,7 +35,11 @@ struct ServeCommand: ContextCommand {
             configuration: configuration, ledger: stores.ledger, broker: stores.broker,
             catalog: context.handlers(for: settings).catalog, logger: logger)
         let check = StoreCheck(gate: StoreGate(stores: stores, logger: logger))
-        try await ServiceRunner.run([check, server], logger: logger)
+        do {
+            try await ServiceRunner.run([check, server], logger: logger, secondSignal: context.secondSignal)
+        } catch let error as APIError {
+            throw CommandError(error.code == .addressRefused ? .usage : .system, error.message)
+        }
         await stores.close()
     }
 }

@@ -45,7 +45,7 @@ struct UpCommand: ContextCommand {
         let supervisor = Supervisor(
             launch: launch(settings, level, context), processes: processes, broker: stores.broker,
             ledger: stores.ledger, logger: logger)
-        try await ServiceRunner.run([supervisor], logger: logger, beforeSecondSignal: { processes.killAll() })
+        try await ServiceRunner.run([supervisor], logger: logger, secondSignal: SecondSignal { processes.killAll() })
         await stores.close()
     }
 

@@ -53,7 +53,8 @@ struct WorkCommand: ContextCommand {
             ledger: stores.ledger, eventLoop: eventLoop, logger: logger)
         let gate = StoreGate(stores: stores, logger: logger)
         try await ServiceRunner.run(
-            [GatedService(gate: gate, service: worker)], on: EventLoopTaskExecutor(eventLoop), logger: logger)
+            [GatedService(gate: gate, service: worker)], on: EventLoopTaskExecutor(eventLoop), logger: logger,
+            secondSignal: context.secondSignal)
         await stores.close()
     }
 

@@ -19,7 +19,6 @@ enum Lifeline {
         guard let text = environment[variable], let descriptor = Int32(text), descriptor > STDERR_FILENO,
             isPipe(descriptor)
         else { return }
-        unsetenv(variable)
         FileDescriptor.setCloseOnExec(descriptor)
         _ = DetachedThread.start {
             while FileDescriptor.read(descriptor, limit: 64) != nil {}

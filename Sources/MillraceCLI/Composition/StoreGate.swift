@@ -15,7 +15,7 @@ struct StoreGate: Sendable {
 
     /// - Throws: ``CommandError`` for a store that refuses; `CancellationError`.
     func wait() async throws {
-        try await wait(for: "PostgreSQL") { () async throws(CommandError) -> Bool in
+        try await wait(for: "PostgreSQL") { () async throws(CommandError) -> String? in
             let allowed: Int?
             do throws(LedgerError) {
                 try await stores.ledger.check()
@@ -24,18 +24,18 @@ struct StoreGate: Sendable {
                 guard error.isTransient else { throw CommandError(error) }
                 // After a week without a worker nobody has made today's partition.
                 try? await stores.ledger.maintain()
-                return false
+                return error.message
             }
             try refuseTooFewConnections(allowed)
-            return true
+            return nil
         }
-        try await wait(for: "Redis") { () async throws(CommandError) -> Bool in
+        try await wait(for: "Redis") { () async throws(CommandError) -> String? in
             do throws(BrokerError) {
                 try await stores.checkBroker()
-                return true
+                return nil
             } catch {
                 guard error.isTransient else { throw CommandError(error) }
-                return false
+                return error.message
             }
         }
     }
@@ -49,15 +49,17 @@ struct StoreGate: Sendable {
                 + "raise max_connections or lower database_connections in workers.yml")
     }
 
-    private func wait(for store: String, isThere: () async throws(CommandError) -> Bool) async throws {
+    private func wait(for store: String, whyAway: () async throws(CommandError) -> String?) async throws {
         var delay: Duration = .milliseconds(100)
         var isWaiting = false
         while true {
-            if try await isThere() {
+            guard let reason = try await whyAway() else {
                 if isWaiting { logger.info("store answers", metadata: [.part: "\(store)"]) }
                 return
             }
-            if !isWaiting { logger.warning("store is away, waiting for it", metadata: [.part: "\(store)"]) }
+            if !isWaiting {
+                logger.warning("store is away, waiting for it", metadata: [.part: "\(store)", .error: "\(reason)"])
+            }
             isWaiting = true
             try await Task.sleep(for: delay)
             delay = min(delay * 2, .seconds(2))

@@ -13,10 +13,8 @@ enum WorkerIdentity {
     /// Holds the number that the supervisor drew for a child: 16 hexadecimal digits.
     static let processVariable = "MILLRACE_PROCESS_ID"
 
-    /// The number that the supervisor drew, else a fresh one; taken once, so that what handlers start does not inherit
-    /// it.
+    /// The number that the supervisor drew, else a fresh one.
     static func process(_ environment: [String: String]) -> ProcessID {
-        unsetenv(processVariable)
         if let process = environment[processVariable].flatMap({ ProcessID($0) }) { return process }
         var generator = SystemRandomNumberGenerator()
         return ProcessID(number: generator.next())

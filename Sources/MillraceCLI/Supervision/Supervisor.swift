@@ -29,6 +29,13 @@ actor Supervisor: Service {
         var runsAPI = true
     }
 
+    private static let backtraceVariable = "SWIFT_BACKTRACE"
+    /// A backtrace of the thread that crashed, without registers, memory and colours. Names only: the lines of the
+    /// source take seconds more, in which nobody knows yet that the process is dying and its leases run out (5.9 s
+    /// instead of 3.9 s for a debug build of 100 MB on 2 cores).
+    private static let backtraceOptions =
+        "threads=crashed,registers=none,images=none,symbolicate=fast,color=no,interactive=no"
+
     enum Event: Sendable {
         case ended(PoolPlan.ChildID, ChildEnding)
         /// What the ledger says; nil when it did not answer.
@@ -131,6 +138,7 @@ actor Supervisor: Service {
         let process = ProcessID(number: generator.next())
         var environment = launch.environment
         environment[WorkerIdentity.processVariable] = "\(process)"
+        environment[Self.backtraceVariable] = environment[Self.backtraceVariable] ?? Self.backtraceOptions
         environment[Lifeline.variable] = "\(ChildProcesses.lifelineDescriptor)"
         let arguments: [String]
         var queues: [QueueName] = []
