@@ -54,22 +54,24 @@ func run(_ arguments: [String], environment: [String: String] = [:]) async throw
     }
 }
 
+/// Its output goes through a file, which cannot fill up as a pipe can.
 private func runBlocking(_ arguments: [String], environment: [String: String]) throws -> String {
+    let output = FileManager.default.temporaryDirectory.appending(path: "millrace-\(UUID().uuidString)")
+    try Data().write(to: output)
+    defer { try? FileManager.default.removeItem(at: output) }
     let process = Process()
-    let output = Pipe()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
+    process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = FileHandle.standardError
     try process.run()
-    let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
         throw CommandFailure(command: arguments.joined(separator: " "), status: process.terminationStatus)
     }
-    return String(decoding: data, as: UTF8.self)
+    return try String(contentsOf: output, encoding: .utf8)
 }
 
 struct CommandFailure: Error {

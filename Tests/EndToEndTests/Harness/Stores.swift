@@ -57,11 +57,22 @@ final class Stores: Sendable {
         return stat.split(separator: ")").last?.hasPrefix(" Z") ?? true
     }
 
+    /// Foundation learns of a child's end by a descriptor that the child inherits; a server that it leaves behind must not keep it.
+    private static let closingDescriptors = """
+        setsid() {
+            local fd
+            for fd in /proc/self/fd/*; do if ((${fd##*/} > 2)); then eval "exec ${fd##*/}>&-"; fi; done
+            exec setsid "$@"
+        }
+
+        """
+
     @discardableResult
     private func shell(_ script: String) async throws -> String {
         let library = Repository.root.appending(path: "scripts/lib").path()
         let parts = ["messages", "processes", "postgres", "redis"].map { ". '\(library)/\($0).sh'; " }.joined()
-        return try await run(["bash", "-euc", parts + script, "bash", folder.path()]).trimmingNewline
+        return try await run(["bash", "-euc", parts + Self.closingDescriptors + script, "bash", folder.path()])
+            .trimmingNewline
     }
 }
 
