@@ -4,11 +4,12 @@ import Logging
 import Millrace
 import PostgresDriver
 
-/// Accepts submissions: those that come at the same time share a transaction, and one that is refused falls out of it alone.
+/// Accepts submissions: those that come at the same time share a transaction, and one that is refused falls out of it
+/// alone.
 ///
-/// Ids are checked by the server's clock before anything is sent. When the server refuses the data of a batch, its halves are
-/// written apart until the submission at fault stands alone; then the job at fault is searched the same way, in
-/// transactions that are rolled back.
+/// Ids are checked by the server's clock before anything is sent. When the server refuses the data of a batch, its
+/// halves are written apart until the submission at fault stands alone; then the job at fault is searched the same way,
+/// in transactions that are rolled back.
 ///
 /// Change together: `insert-jobs.sql`, `insert-keys.sql`, `JobWriter`.
 final class Acceptor: Sendable {

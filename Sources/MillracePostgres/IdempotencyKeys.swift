@@ -10,8 +10,8 @@ enum IdempotencyKeys {
         let key: String
     }
 
-    /// Writes the keys that are new. Of the others it answers from what is stored: the answer that the request had before, or that
-    /// the key was used for another. nil = go on and write the jobs.
+    /// Writes the keys that are new. Of the others it answers from what is stored: the answer that the request had
+    /// before, or that the key was used for another. nil = go on and write the jobs.
     static func write(
         _ all: [Idempotency?], in transaction: PostgresTransaction
     ) throws(PostgresError) -> [Result<Acceptance, LedgerError>?] {

@@ -3,7 +3,8 @@
 public import Millrace
 
 extension JobContext {
-    /// Writes rows of the application, follow-up jobs and this run's own completion in one transaction: all of it, or nothing.
+    /// Writes rows of the application, follow-up jobs and this run's own completion in one transaction: all of it, or
+    /// nothing.
     ///
     /// ```swift
     /// handlers.register(Capture.self) { job, context in
@@ -16,12 +17,12 @@ extension JobContext {
     /// }
     /// ```
     ///
-    /// To be called last: what it returns is the job's result, and whatever the handler does after it no longer counts. If another
-    /// worker has taken the job over, nothing is written. The closure blocks a thread of its own, not the caller's, and may run
-    /// again after a connection that was dead before it began.
+    /// To be called last: what it returns is the job's result, and whatever the handler does after it no longer counts.
+    /// If another worker has taken the job over, nothing is written. The closure blocks a thread of its own, not the
+    /// caller's, and may run again after a connection that was dead before it began.
     /// - Parameter timeout: for all of it, waiting for a connection included. Default 30 s.
-    /// - Throws: what `body` throws, which rolls back and is this run's failure. A store that fails costs the job nothing: rethrow
-    ///   whatever comes.
+    /// - Throws: what `body` throws, which rolls back and is this run's failure. A store that fails costs the job
+    ///   nothing: rethrow whatever comes.
     public func transaction<Output: Encodable & Sendable>(
         timeout: Duration = .seconds(30), _ body: @Sendable (LedgerTransaction) throws -> Output
     ) async throws -> Output {

@@ -41,8 +41,8 @@ extension UnfinishedJob {
 }
 
 extension JobState {
-    /// As people see it: the ledger does not hear of promotion, so an unclaimed row is `scheduled` while its due time lies ahead,
-    /// else `ready`.
+    /// As people see it: the ledger does not hear of promotion, so an unclaimed row is `scheduled` while its due time
+    /// lies ahead, else `ready`.
     func shown(dueAt: Timestamp, now: Timestamp) -> JobState {
         switch self {
         case .scheduled, .ready: dueAt > now ? .scheduled : .ready

@@ -3,7 +3,8 @@
 import Millrace
 import PostgresDriver
 
-/// Writes new jobs within a transaction: for submissions, and for jobs that are enqueued beside an application's own rows.
+/// Writes new jobs within a transaction: for submissions, and for jobs that are enqueued beside an application's own
+/// rows.
 enum JobWriter {
     /// Writes rows for queues that may be new, then the jobs.
     ///
@@ -23,11 +24,11 @@ enum JobWriter {
     /// Why an id may not enter the ledger at this time; nil when it may.
     static func fault(ofID id: JobID, at now: Timestamp) -> String? {
         if now - id.time > Limits.idBehindMax {
-            return "id \(id) was made more than \(Limits.idBehindMax.milliseconds / 3_600_000) hours ago"
+            return "id \(id) was made over \(Limits.idBehindMax.milliseconds / 3_600_000) hours ago"
         }
         if id.time - now > Limits.idAheadMax {
             return
-                "id \(id) was made more than \(Limits.idAheadMax.milliseconds / 60_000) minutes ahead of the ledger's clock"
+                "id \(id) is over \(Limits.idAheadMax.milliseconds / 60_000) minutes ahead of the ledger's clock"
         }
         return nil
     }

@@ -5,7 +5,8 @@ public import PostgresDriver
 
 /// A transaction of the application that can also submit jobs: rows and jobs are committed together, or not at all.
 ///
-/// It runs on a connection's own thread and must not be used outside of its closure. After a statement failed, rethrow its error.
+/// It runs on a connection's own thread and must not be used outside of its closure. After a statement failed, rethrow
+/// its error.
 public final class LedgerTransaction {
     private let transaction: PostgresTransaction
     private let now: Timestamp

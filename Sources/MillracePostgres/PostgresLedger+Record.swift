@@ -4,8 +4,8 @@ import FoundationEssentials
 public import Millrace
 import PostgresDriver
 
-/// Outcomes: one fenced statement writes all that are due to be written; of the others the rows are read, and `JobLifecycle`
-/// says why not.
+/// Outcomes: one fenced statement writes all that are due to be written; of the others the rows are read, and
+/// `JobLifecycle` says why not.
 extension PostgresLedger {
     public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {
         var verdicts = [RecordVerdict?](repeating: nil, count: outcomes.count)

@@ -23,8 +23,8 @@ extension PostgresLedger {
         Migration(name: "m0004_create_enqueue", file: PackageResources.m0004_create_enqueue_sql),
     ]
 
-    /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any number of
-    /// times.
+    /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any
+    /// number of times.
     /// - Returns: the names of the migrations that ran now.
     package static func migrate(
         _ configuration: Configuration, logger: Logger

@@ -9,11 +9,11 @@ import Synchronization
 extension PostgresLedger {
     /// Runs an application's statements in one transaction, together with the jobs that it submits.
     ///
-    /// The closure blocks a thread of its own, and may run again after a connection that was dead before it began. Cancelling
-    /// the task cancels the statement that runs, and rolls back.
+    /// The closure blocks a thread of its own, and may run again after a connection that was dead before it began.
+    /// Cancelling the task cancels the statement that runs, and rolls back.
     /// - Parameter timeout: for all of it, waiting for a connection included. Default 30 s.
-    /// - Throws: what `body` throws, which rolls back; `PostgresError`: with `.outcomeUnknown` it may have been committed, else
-    ///   it was not.
+    /// - Throws: what `body` throws, which rolls back; `PostgresError`: with `.outcomeUnknown` it may have been
+    ///   committed, else it was not.
     public func transaction<Value: Sendable>(
         timeout: Duration = .seconds(30), _ body: @Sendable (LedgerTransaction) throws -> Value
     ) async throws -> Value {
@@ -30,9 +30,9 @@ extension PostgresLedger {
 
     /// Runs an attempt's statements in one transaction with its outcome.
     ///
-    /// The row is locked and its attempt looked at before anything else, so that no newer attempt can begin until this has ended;
-    /// then it is written with the result, and committed. So the statements of an attempt are visible if and only if it is the
-    /// recorded one.
+    /// The row is locked and its attempt looked at before anything else, so that no newer attempt can begin until this
+    /// has ended; then it is written with the result, and committed. So the statements of an attempt are visible if and
+    /// only if it is the recorded one.
     func complete<Output: Encodable & Sendable>(
         _ context: JobContext, timeout: Duration, _ body: @Sendable (LedgerTransaction) throws -> Output
     ) async throws -> Output {
@@ -109,7 +109,8 @@ extension PostgresLedger {
         }
     }
 
-    /// A commit whose answer was lost is never repeated, only looked for: the lock waits for one that is still under way.
+    /// A commit whose answer was lost is never repeated, only looked for: the lock waits for one that is still under
+    /// way.
     ///
     /// Where even that fails the run is given back, by a fenced write, which finds out the same.
     private func learnFate(of context: JobContext) async throws {

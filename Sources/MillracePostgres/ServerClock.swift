@@ -4,8 +4,8 @@ import Millrace
 import PostgresDriver
 import Synchronization
 
-/// The server's clock, as far as it can be known without asking each time: read every ten seconds, and carried on by this
-/// machine's.
+/// The server's clock, as far as it can be known without asking each time: read every ten seconds, and carried on by
+/// this machine's.
 final class ServerClock: Sendable {
     private struct Reading {
         let time: Timestamp

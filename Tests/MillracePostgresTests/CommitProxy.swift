@@ -4,8 +4,8 @@ import Foundation
 import Synchronization
 import Testing
 
-/// Stands between a client and a PostgreSQL server, and can cut a connection when a `COMMIT` was sent: before the server gets it,
-/// or when it has answered.
+/// Stands between a client and a PostgreSQL server, and can cut a connection when a `COMMIT` was sent: before the
+/// server gets it, or when it has answered.
 final class CommitProxy: Sendable {
     enum Cut: Sendable {
         case beforeCommit, afterCommit

@@ -21,8 +21,8 @@ import Testing
                     let kill = """
                         SELECT count(pg_terminate_backend(pid)) FROM (
                             SELECT pid FROM pg_stat_activity
-                            WHERE datname = current_database() AND application_name = 'millrace' AND pid <> pg_backend_pid()
-                                AND backend_type = 'client backend'
+                            WHERE datname = current_database() AND application_name = 'millrace'
+                                AND pid <> pg_backend_pid() AND backend_type = 'client backend'
                             ORDER BY random() LIMIT 2) AS victim
                         """
                     while !isDone.value {
@@ -60,10 +60,10 @@ import Testing
             try await database.withLedger { ledger in
                 let jobs = Samples.jobs(20)
                 try await ledger.start(jobs[0])
-                try server.stop()
+                try await server.stop()
                 let error = await #expect(throws: LedgerError.self) { try await ledger.accept([jobs[1]]) }
                 #expect(error?.code == .unavailable)
-                try server.start()
+                try await server.start()
 
                 try await Self.run(jobs, ledger)
 
@@ -82,7 +82,7 @@ import Testing
                 configuration.callTimeout = .seconds(1)
             } _: { ledger in
                 try await ledger.accept([Samples.job()])
-                try server.freeze()
+                try await server.freeze()
                 let began = ContinuousClock.now
 
                 await withTaskGroup(of: Void.self) { group in
@@ -97,7 +97,7 @@ import Testing
                 }
 
                 #expect(ContinuousClock.now - began < .seconds(3))
-                try server.thaw()
+                try await server.thaw()
                 try await Self.run(Samples.jobs(5), ledger)
             }
         }

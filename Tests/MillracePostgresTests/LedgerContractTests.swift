@@ -39,7 +39,15 @@ struct PostgresSubject: LedgerSubject {
             FROM (SELECT $1::bigint * interval '1 millisecond' AS by) AS shift
             """,
             "UPDATE millrace.idempotency SET created_at = created_at - $1::bigint * interval '1 millisecond'",
-            "UPDATE millrace.finished_counts SET minute = minute - $1::bigint * interval '1 millisecond'",
+            // By way of a time where none of the others is, as each row is checked at once.
+            """
+            UPDATE millrace.finished_counts
+            SET minute = minute - $1::bigint * interval '1 millisecond' - interval '1000 years'
+            """,
+            """
+            UPDATE millrace.finished_counts
+            SET minute = minute + interval '1000 years' + 0 * $1::bigint * interval '1 millisecond'
+            """,
         ]
         for sql in statements {
             _ = try await postgres.general.query(

@@ -19,37 +19,37 @@ final class OwnServer: Sendable {
     static func with(_ body: (OwnServer) async throws -> Void) async throws {
         let server = try OwnServer()
         do {
-            try server.start()
+            try await server.start()
             try await body(server)
         } catch {
-            try server.remove()
+            try await server.remove()
             throw error
         }
-        try server.remove()
+        try await server.remove()
     }
 
     var url: String {
         get throws { "postgresql://millrace@127.0.0.1:\(try number("port"))/postgres" }
     }
 
-    func start() throws { try run("postgres_start '\(directory.path())' throwaway") }
+    func start() async throws { try await run("postgres_start '\(directory.path())' throwaway") }
 
-    func stop() throws { try run("postgres_stop '\(directory.path())'") }
+    func stop() async throws { try await run("postgres_stop '\(directory.path())'") }
 
     /// Stops all processes of the server where they are.
-    func freeze() throws { try signal("STOP") }
+    func freeze() async throws { try await signal("STOP") }
 
-    func thaw() throws { try signal("CONT") }
+    func thaw() async throws { try await signal("CONT") }
 
-    private func remove() throws {
-        try? thaw()
-        try stop()
+    private func remove() async throws {
+        try? await thaw()
+        try await stop()
         try FileManager.default.removeItem(at: directory)
     }
 
-    private func signal(_ name: String) throws {
+    private func signal(_ name: String) async throws {
         let server = try number("pid")
-        try run("kill -\(name) \(server); kill -\(name) $(ps -o pid= --ppid \(server))")
+        try await run("kill -\(name) \(server); kill -\(name) $(ps -o pid= --ppid \(server))")
     }
 
     private func number(_ file: String) throws -> Int {
@@ -57,15 +57,25 @@ final class OwnServer: Sendable {
         return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
     }
 
-    private func run(_ command: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
+    private func run(_ command: String) async throws {
         let sources = ["messages", "processes", "postgres"].map { ". '\(scripts.path())/\($0).sh'" }
-        process.arguments = ["bash", "-euc", (sources + [command]).joined(separator: "; ")]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "\(command)")
+        // The server outlives the script and would keep descriptors of this process open, whose end others wait for.
+        let closeOthers = #"for fd in /proc/$$/fd/*; do fd=${fd##*/}; if ((fd > 2)); then eval "exec $fd>&-"; fi; done"#
+        let script = (["exec </dev/null >/dev/null", closeOthers] + sources + [command]).joined(separator: "; ")
+        let status = await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: Self.spawn(["bash", "-euc", script])) }
+        }
+        try #require(status == 0, "\(command)")
+    }
+
+    /// Not by `Process`, which waits for the last of a program's descendants that got a certain descriptor.
+    private static func spawn(_ arguments: [String]) -> Int32 {
+        var list = arguments.map { strdup($0) } + [nil]
+        defer { for argument in list { free(argument) } }
+        var pid: pid_t = 0
+        guard posix_spawnp(&pid, arguments[0], nil, nil, &list, environ) == 0 else { return -1 }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status
     }
 }

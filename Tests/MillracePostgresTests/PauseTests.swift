@@ -73,7 +73,8 @@ import Testing
                     try await ledger.setPaused(true, queue: Samples.queue)
                     hasReturned.value = true
                 }
-                // The pause itself is committed at once: what begins from now on is refused, while the other still runs.
+                // The pause itself is committed at once: what begins from now on is refused, while the other still
+                // runs.
                 await eventually("the queue is paused") {
                     (try? await ledger.queues())?.contains { $0.queue == Samples.queue && $0.isPaused } == true
                 }

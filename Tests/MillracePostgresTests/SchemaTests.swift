@@ -99,8 +99,9 @@ import Testing
                     let id = JobID(at: Timestamp(unixMilliseconds: milliseconds), using: &generator)
                     try await database.run(
                         """
-                        INSERT INTO millrace.job_rows (id, created_at, due_at, state, timeout_ms, max_attempts, priority,
-                            flagged, queue, kind, payload)
+                        INSERT INTO millrace.job_rows (
+                            id, created_at, due_at, state, timeout_ms, max_attempts, priority, flagged, queue, kind,
+                            payload)
                         VALUES ('\(id)', now(), now(), 'ready', 1, 1, 2, false, 'q', 'k', '{}')
                         """)
                 }
@@ -189,10 +190,11 @@ import Testing
         try await database.run(
             """
             INSERT INTO millrace.job_rows (
-                id, created_at, due_at, state, finished_at, timeout_ms, max_attempts, priority, flagged, queue, kind, payload)
+                id, created_at, due_at, state, finished_at, timeout_ms, max_attempts, priority, flagged, queue, kind,
+                payload)
             SELECT
-                (left(millrace.least_id(((now() AT TIME ZONE 'UTC')::date - \(daysAgo))::timestamp AT TIME ZONE 'UTC')::text,
-                    24) || lpad(to_hex(number), 12, '0'))::uuid,
+                (left(millrace.least_id(((now() AT TIME ZONE 'UTC')::date - \(daysAgo))::timestamp
+                    AT TIME ZONE 'UTC')::text, 24) || lpad(to_hex(number), 12, '0'))::uuid,
                 now(), now(), 'completed', now() - interval '\(daysAgo) days', 600000, 20, 2, false, 'old', 'old', '{}'
             FROM generate_series(1, \(rows)) AS number
             """)

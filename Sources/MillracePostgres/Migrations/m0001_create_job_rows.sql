@@ -2,15 +2,15 @@
 
 CREATE TYPE millrace.job_state AS ENUM ('scheduled', 'waiting', 'ready', 'running', 'completed', 'cancelled', 'dead');
 
--- People read the view millrace.jobs. Wide columns first, so that no bytes are lost to alignment.
+-- People read the view millrace.jobs. Wide columns come first, so that no bytes are lost to alignment.
 CREATE TABLE millrace.job_rows (
-  id           uuid NOT NULL,
+  id           uuid PRIMARY KEY,
   created_at   timestamptz NOT NULL,
   due_at       timestamptz NOT NULL,
   expires_at   timestamptz,
   started_at   timestamptz,
-  finished_at  timestamptz,               -- set if and only if the state is final
-  worker       bigint,                    -- process of the last claim; null once it was blamed
+  finished_at  timestamptz,         -- set if and only if the state is final
+  worker       bigint,              -- process of the last claim; null once it was blamed
   state        millrace.job_state NOT NULL,
   timeout_ms   integer NOT NULL,
   attempt      integer NOT NULL DEFAULT 0,
@@ -18,17 +18,16 @@ CREATE TABLE millrace.job_rows (
   crashes      integer NOT NULL DEFAULT 0,
   max_attempts integer NOT NULL,
   traps        smallint NOT NULL DEFAULT 0,
-  priority     smallint NOT NULL,         -- 0 critical, 1 high, 2 normal, 3 low
-  flagged      boolean NOT NULL,          -- waits to be pushed by the relay
+  priority     smallint NOT NULL,   -- 0 critical, 1 high, 2 normal, 3 low
+  flagged      boolean NOT NULL,    -- waits to be pushed by the relay
   queue        text NOT NULL,
   kind         text NOT NULL,
-  token        bytea,                     -- of the last claim; ordered by time
-  payload      json NOT NULL,             -- the very text that the client sent, which jsonb would rewrite
+  token        bytea,               -- of the last claim; ordered by time
+  payload      json NOT NULL,       -- the very text that the client sent, which jsonb would rewrite
   result       json,
-  errors       json[],                    -- {"attempt": 1, "at": "…", "error": "…"}: the first and the last nine
+  errors       json[],              -- the first and the last nine
   tags         text[],
-  trace        text,
-  PRIMARY KEY (id)
+  trace        text
 ) PARTITION BY RANGE (id);
 
 -- No column of an index changes at a claim, so that it stays a heap-only (HOT) update.
@@ -38,13 +37,13 @@ CREATE INDEX ON millrace.job_rows (queue, priority, due_at, id) WHERE flagged;
 CREATE TABLE millrace.queues (
   name      text PRIMARY KEY,
   paused    boolean NOT NULL DEFAULT false,
-  epoch     bigint,                       -- null until the first worker has seen the queue
+  epoch     bigint,                 -- null until the first worker has seen the queue
   server_id text
 );
 
 CREATE TABLE millrace.idempotency (
-  scope          text NOT NULL,
-  key            text NOT NULL,
+  scope          text,
+  key            text,
   request_digest bytea NOT NULL,
   answer         bytea NOT NULL,
   created_at     timestamptz NOT NULL DEFAULT now(),
@@ -52,18 +51,21 @@ CREATE TABLE millrace.idempotency (
 );
 CREATE INDEX ON millrace.idempotency (created_at);
 
-CREATE TABLE millrace.pools (
-  name  text PRIMARY KEY,
-  count integer NOT NULL
-);
+CREATE TABLE millrace.pools (name text PRIMARY KEY, count integer NOT NULL);
 
--- How many jobs ended, by minute: counting the rows themselves would read a day of them. Each writer has its own shard, so
--- that none waits for another.
+-- How many jobs ended, by minute: counting rows would read a day of them. Each writer has a shard and waits for none.
 CREATE TABLE millrace.finished_counts (
-  minute    timestamptz NOT NULL,
-  queue     text NOT NULL,
-  shard     bigint NOT NULL,
+  minute    timestamptz,
+  queue     text,
+  shard     bigint,
   completed bigint NOT NULL,
   dead      bigint NOT NULL,
   PRIMARY KEY (minute, queue, shard)
 );
+
+-- Appends {"attempt": 1, "at": "…", "error": "…"}, and keeps the first and the last nine.
+CREATE FUNCTION millrace.add_error(errors json[], attempt integer, error json) RETURNS json[]
+LANGUAGE sql STABLE
+RETURN errors[:1] || errors[greatest(2, cardinality(errors) - 7):] || json_build_object(
+  'attempt', attempt, 'error', error,
+  'at', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));

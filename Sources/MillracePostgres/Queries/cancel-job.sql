@@ -1,11 +1,7 @@
--- cancel-job: cancels a job that has not ended. Called by PostgresLedger.cancel.
--- $1 id
--- Returns its state before, its queue and token; no row when there is none.
+-- cancel-job: cancels a job that has not ended (cancel).
+-- $1 id   Returns what was before.
 WITH found AS MATERIALIZED (
-  SELECT id, state, queue, token
-  FROM millrace.job_rows
-  WHERE id = $1::uuid
-  FOR NO KEY UPDATE
+  SELECT id, state, queue, token FROM millrace.job_rows WHERE id = $1::uuid FOR NO KEY UPDATE
 ), cancelled AS (
   UPDATE millrace.job_rows AS job
   SET state = 'cancelled', finished_at = statement_timestamp(), flagged = false

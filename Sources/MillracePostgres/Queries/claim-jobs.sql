@@ -1,11 +1,10 @@
--- claim-jobs: grants claims and issues attempt numbers. Called by PostgresLedger.claim, ids distinct and in ascending order.
--- $1 id  $2 token  $3 forced: arrays of one length   $4 queues of these jobs   $5 the claiming process
--- Returns the granted ones; why another was not, JobLifecycle says of what read-lifecycles brings.
+-- claim-jobs: grants claims and issues attempt numbers; the rules are JobLifecycle.claim (claim).
+-- $1 id, ascending  $2 token  $3 forced: arrays   $4 queues of these jobs   $5 the claiming process
 --
--- The rules are JobLifecycle.claim. A queue's row is locked, and read as it is after that, so that its pause can wait for the
--- claims that began before it. `BETWEEN id AND id` is an equality that leaves the planner nothing but a look-up by the primary
--- key for each element in turn, whatever the statistics say: so all writers lock rows in one order, and never in a circle.
--- (`finished_at IS NULL` would offer it a walk over all unfinished rows.)
+-- A queue's row is locked, and read as it is after that, so that its pause can wait for claims that began before it.
+-- `BETWEEN id AND id` is an equality that leaves the planner nothing but a look-up by the primary key for each element
+-- in turn, whatever the statistics say: so all writers lock rows in one order, never in a circle. (With `finished_at IS
+-- NULL` it could walk along all unfinished rows.)
 WITH open AS MATERIALIZED (
   SELECT queue.name
   FROM unnest($4::text[]) AS wanted (name)

@@ -1,3 +1,3 @@
--- drain-claims: waits for the claims that began before a queue was paused. Called by PostgresLedger.setPaused.
+-- drain-claims: waits for the claims that began before a queue was paused (setPaused).
 -- $1 name
-SELECT paused FROM millrace.queues WHERE name = $1::text FOR UPDATE
+SELECT FROM millrace.queues WHERE name = $1::text FOR UPDATE

@@ -1,6 +1,5 @@
--- end-unclaimable: ends jobs that a claim found expired or out of attempts. Called by PostgresLedger.claim.
--- $1 id  $2 attempt, as they were when the claim was refused: arrays of one length, ids in ascending order
--- Returns the rows that it wrote.
+-- end-unclaimable: ends jobs that a claim found expired or out of attempts (claim).
+-- $1 id, ascending  $2 attempt, as it was when the claim was refused: arrays
 UPDATE millrace.job_rows AS job
 SET state = CASE WHEN job.expires_at <= statement_timestamp() THEN 'cancelled' ELSE 'dead' END::millrace.job_state,
   finished_at = statement_timestamp(),

@@ -1,4 +1,4 @@
--- find-free: which of these jobs nobody holds. Called by PostgresLedger.claim when a row was held for too long.
+-- find-free: which of these jobs nobody holds (claim, when a row was held for too long).
 -- $1 ids
 SELECT job.id
 FROM unnest($1::uuid[]) AS wanted (id)

@@ -1,4 +1,4 @@
--- find-horizon: where a listing has got to, and whether there is more. Called by PostgresLedger.list.
+-- find-horizon: where a listing has got to, and whether there is more (list).
 -- $1 before this id, null = the newest  $2 rows to skip
 SELECT id
 FROM millrace.job_rows

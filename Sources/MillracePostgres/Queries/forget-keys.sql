@@ -1,4 +1,4 @@
--- forget-keys: deletes idempotency keys and counts that are past their time. Called by PostgresLedger.maintain.
+-- forget-keys: deletes idempotency keys and counts that are past their time (maintain).
 -- $1 how long keys are kept (ms)  $2 how many at most
 WITH counts AS (
   DELETE FROM millrace.finished_counts WHERE minute < now() - interval '25 hours'

@@ -1,6 +1,5 @@
--- insert-keys: writes idempotency keys that are new, or past their time. Called by IdempotencyKeys, distinct and sorted.
--- $1 scope  $2 key  $3 request digest  $4 answer: arrays of one length   $5 how long keys are kept (ms)
--- Returns the keys that it wrote. One that another transaction is writing is waited for.
+-- insert-keys: writes idempotency keys that are new or past their time; returns those that it wrote (accept).
+-- $1 scope  $2 key  $3 request digest  $4 answer: arrays, distinct and sorted   $5 how long keys are kept (ms)
 INSERT INTO millrace.idempotency AS known (scope, key, request_digest, answer)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])
 ON CONFLICT (scope, key) DO UPDATE

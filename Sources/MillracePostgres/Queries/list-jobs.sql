@@ -1,10 +1,9 @@
--- list-jobs: jobs with what is asked for, newest first, out of at most so many rows. Called by PostgresLedger.list.
--- $1 before this id, null = the newest  $2 queue  $3 kind  $4 state as it is shown: null = any  $5 rows to read  $6 jobs to return
--- Returns the columns that JobRecord is read from, as read-jobs does.
+-- list-jobs: jobs with what is asked for, newest first, in the columns of read-jobs (list).
+-- $1 before this id  $2 queue  $3 kind  $4 state, as shown: null = any   $5 rows to read, $6 jobs to return at most
 SELECT
-  job.id, job.queue, job.kind, job.priority, job.state::text, job.attempt, job.failures, job.crashes, job.max_attempts,
-  job.timeout_ms, job.payload, job.result, array_to_json(job.errors) AS errors, job.tags,
-  job.created_at, job.due_at, job.expires_at, job.started_at, job.finished_at, job.worker, now() AS now
+  job.id, job.queue, job.kind, job.priority, job.state::text, job.attempt, job.failures, job.crashes,
+  job.max_attempts, job.timeout_ms, job.payload, job.result, array_to_json(job.errors), job.tags, job.created_at,
+  job.due_at, job.expires_at, job.started_at, job.finished_at, job.worker, now()
 FROM (
   SELECT *
   FROM millrace.job_rows

@@ -1,2 +1,2 @@
--- list-pools: wished counts of worker processes. Called by PostgresLedger.poolCounts.
+-- list-pools: wished counts of worker processes (poolCounts).
 SELECT name, count FROM millrace.pools

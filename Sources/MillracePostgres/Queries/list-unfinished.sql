@@ -1,9 +1,8 @@
--- list-unfinished: unflagged rows that have not ended, by id. Called by PostgresLedger.unfinished.
--- $1 after this id, null = from the first  $2 not younger than (ms)  $3 younger than (ms)  $4 queue, null = all  $5 how many at most
--- Returns the columns that UnfinishedJob is read from, as list-flagged does.
+-- list-unfinished: unflagged rows that have not ended, by id, in the columns of list-flagged (unfinished).
+-- $1 after this id, or null  $2 not younger than, $3 younger than (ms)  $4 queue, or null  $5 how many at most
 SELECT
-  id, queue, kind, priority, due_at, expires_at, timeout_ms, max_attempts, trace, payload, token, state = 'running' AS running,
-  now() AS now
+  id, queue, kind, priority, due_at, expires_at, timeout_ms, max_attempts, trace, payload, token, state = 'running',
+  now()
 FROM millrace.job_rows
 WHERE finished_at IS NULL
   AND NOT flagged

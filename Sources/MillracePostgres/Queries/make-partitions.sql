@@ -1,2 +1,2 @@
--- make-partitions: sees to the partitions of the days ahead. Called by PostgresLedger.maintain.
+-- make-partitions: sees to the partitions of the days ahead (maintain, migrate).
 SELECT millrace.make_partitions()

@@ -1,4 +1,4 @@
--- raise-epoch: raises a queue's epoch by one. Called by PostgresLedger.raiseEpoch.
+-- raise-epoch: raises a queue's epoch by one (raiseEpoch).
 -- $1 name  $2 the broker's server
 INSERT INTO millrace.queues AS queue (name, epoch, server_id)
 VALUES ($1::text, 1, $2::text)

@@ -1,2 +1,2 @@
--- read-bounds: the server's clock, and the least id that any partition can hold. Called by PostgresLedger.claim for jobs without a row.
-SELECT millrace.least_id(min(day)::timestamp AT TIME ZONE 'UTC') AS oldest FROM millrace.partitions
+-- read-bounds: the least id that a partition is there for (claim).
+SELECT millrace.least_id(min(day)::timestamp AT TIME ZONE 'UTC') FROM millrace.partitions

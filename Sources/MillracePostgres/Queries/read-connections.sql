@@ -1,5 +1,5 @@
--- read-connections: how many connections the server allows, and how many are in use. Called by PostgresLedger.connectionBudget.
+-- read-connections: how many connections the server allows, and how many are in use (connectionBudget).
 SELECT
-  current_setting('max_connections')::integer AS allowed,
-  current_setting('superuser_reserved_connections')::integer AS reserved,
-  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::integer AS used
+  current_setting('max_connections')::integer,
+  current_setting('superuser_reserved_connections')::integer,
+  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend')::integer

@@ -1,18 +1,14 @@
--- record-outcomes: writes how attempts ended. Called by PostgresLedger.record and by transactions, ids distinct and in
--- ascending order.
--- $1 id  $2 attempt  $3 completed, dead, retry, snooze or release  $4 delay (ms)  $5 result  $6 error, a JSON string: arrays of
--- one length; $4, $5 and $6 with nulls   $7 the shard that counts
--- Returns the rows that it wrote and their new states.
---
--- The rules are JobLifecycle.record; for `BETWEEN` see claim-jobs.
+-- record-outcomes: writes how attempts ended; the rules are JobLifecycle.record (record, transactions).
+-- $1 id, ascending  $2 attempt  $3 completed, dead, retry, snooze or release  $4 delay (ms)  $5 result
+-- $6 error, a JSON string: arrays; $4, $5, $6 with nulls   $7 the shard that counts
 WITH recorded AS (
   UPDATE millrace.job_rows AS job
   SET state = CASE
-      WHEN outcome.ending IN ('completed', 'dead') THEN outcome.ending
-      WHEN outcome.error IS NOT NULL AND job.failures + 1 >= job.max_attempts THEN 'dead'
+      WHEN outcome.ending = 'completed' THEN 'completed'::millrace.job_state
+      WHEN outcome.ending = 'dead' OR outcome.ending = 'retry' AND job.failures + 1 >= job.max_attempts THEN 'dead'
       WHEN outcome.delay_ms > 0 THEN 'scheduled'
       ELSE 'ready'
-    END::millrace.job_state,
+    END,
     failures = job.failures + (outcome.error IS NOT NULL)::integer,
     due_at = CASE
       WHEN outcome.ending = 'snooze' OR outcome.ending = 'retry' AND job.failures + 1 < job.max_attempts
@@ -28,11 +24,7 @@ WITH recorded AS (
     result = outcome.result,
     errors = CASE
       WHEN outcome.error IS NULL THEN job.errors
-      -- The first and the last nine.
-      ELSE job.errors[:1] || job.errors[greatest(2, cardinality(job.errors) - 7):] || json_build_object(
-        'attempt', job.attempt,
-        'at', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-        'error', outcome.error)
+      ELSE millrace.add_error(job.errors, job.attempt, outcome.error)
     END
   FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::bigint[], $5::json[], $6::json[])
     AS outcome (id, attempt, ending, delay_ms, result, error)

@@ -1,12 +1,7 @@
--- reopen-job: opens a job that has ended, for an operator's retry. Called by PostgresLedger.reopen.
--- $1 id  $2 the shard that counts
--- Returns its state before, its due time, the time and its queue; no row when there is none. `attempt` and `token` stay, so that
--- old holders are fenced off.
+-- reopen-job: opens a job that has ended; `attempt` and `token` stay, so that old holders are fenced off (reopen).
+-- $1 id  $2 the shard that counts   Returns what was before.
 WITH found AS MATERIALIZED (
-  SELECT id, state, queue, due_at, finished_at
-  FROM millrace.job_rows
-  WHERE id = $1::uuid
-  FOR NO KEY UPDATE
+  SELECT id, state, queue, due_at, finished_at FROM millrace.job_rows WHERE id = $1::uuid FOR NO KEY UPDATE
 ), reopened AS (
   UPDATE millrace.job_rows AS job
   SET state = 'ready', failures = 0, crashes = 0, traps = 0, result = NULL, finished_at = NULL, expires_at = NULL,
@@ -15,7 +10,8 @@ WITH found AS MATERIALIZED (
   WHERE job.id BETWEEN found.id AND found.id AND found.state >= 'completed'
 ), counted AS (
   INSERT INTO millrace.finished_counts AS total (minute, queue, shard, completed, dead)
-  SELECT date_trunc('minute', finished_at), queue, $2::bigint, -(state = 'completed')::integer, -(state = 'dead')::integer
+  SELECT
+    date_trunc('minute', finished_at), queue, $2::bigint, -(state = 'completed')::integer, -(state = 'dead')::integer
   FROM found
   WHERE state IN ('completed', 'dead')
   ON CONFLICT (minute, queue, shard) DO UPDATE

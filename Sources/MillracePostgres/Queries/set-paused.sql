@@ -1,6 +1,5 @@
--- set-paused: pauses or resumes a queue. Called by PostgresLedger.setPaused.
+-- set-paused: pauses or resumes a queue; waits for no claim under way: they hold the row FOR KEY SHARE (setPaused).
 -- $1 name  $2 paused
--- It does not wait for claims under way, which hold the row FOR KEY SHARE: drain-claims does.
 INSERT INTO millrace.queues (name, paused)
 VALUES ($1::text, $2::boolean)
 ON CONFLICT (name) DO UPDATE SET paused = excluded.paused
