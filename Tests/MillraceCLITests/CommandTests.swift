@@ -38,7 +38,11 @@ struct CommandTests {
     }
 
     @Test(arguments: [
-        (["sacle"], "unknown command sacle, did you mean scale?"), (["frobnicate"], "unknown command frobnicate, see"),
+        (["sacle"], "unknown command sacle, did you mean scale?"),
+        (["frobnicate"], "unknown command frobnicate, see millrace --help"),
+        (["jobs", "cancle", "x"], "unknown command cancle, did you mean cancel?"),
+        (["queues", "frobnicate"], "unknown command frobnicate, see millrace queues --help"),
+        (["jobs", "--frobnicate"], "millrace: Unknown option '--frobnicate'"),
         (["jobs", "--limit", "0"], "--limit: expected 1 to 500, found 0"), (["jobs", "--limit", "x"], "--limit"),
         (["jobs", "--state", "lost"], "--state: expected one of scheduled"),
         (["jobs", "--cursor", "x"], "--cursor: expected a job's id"),

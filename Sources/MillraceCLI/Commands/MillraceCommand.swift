@@ -37,21 +37,37 @@ struct MillraceCommand: ParsableCommand {
             do throws(CommandError) { try context.console.write(fullMessage(for: error) + "\n") } catch {}
             return 0
         } catch {
-            return report(isUsage(error) ? CommandError(.usage, fullMessage(for: error)) : CommandError(error), context)
+            return report(
+                isUsage(error) ? CommandError(.usage, usageMessage(for: error)) : CommandError(error), context)
         }
     }
 
     /// ArgumentParser says "unexpected argument" and leaves it at that.
     private static func unknownCommand(_ arguments: [String]) -> String? {
-        let known = configuration.subcommands.compactMap { $0._commandName } + ["help"]
-        guard let word = arguments.first, !word.hasPrefix("-"), !known.contains(word) else { return nil }
+        unknownCommand(in: arguments[...], below: configuration, path: "millrace")
+    }
+
+    private static func unknownCommand(
+        in arguments: ArraySlice<String>, below parent: CommandConfiguration, path: String
+    ) -> String? {
+        guard let word = arguments.first, !word.hasPrefix("-"), word != "help", !parent.subcommands.isEmpty else {
+            return nil
+        }
+        if let command = parent.subcommands.first(where: { $0.configuration.commandName == word }) {
+            return unknownCommand(in: arguments.dropFirst(), below: command.configuration, path: "\(path) \(word)")
+        }
+        let known = parent.subcommands.compactMap { $0.configuration.commandName }
         let guess = Nearest.match(for: word, among: known).map { ", did you mean \($0)?" }
-        return "unknown command \(EscapedText.quotedIfNeeded(word))\(guess ?? ", see millrace --help")"
+        return "unknown command \(EscapedText.quotedIfNeeded(word))\(guess ?? ", see \(path) --help")"
     }
 
     /// ArgumentParser's own errors are all about the command line.
     private static func isUsage(_ error: any Error) -> Bool {
         exitCode(for: error) == .validationFailure
+    }
+
+    private static func usageMessage(for error: any Error) -> String {
+        String(fullMessage(for: error).trimmingPrefix("Error: "))
     }
 
     private static func report(_ error: CommandError, _ context: CommandContext) -> Int32 {

@@ -38,6 +38,8 @@ struct UpCommand: ContextCommand {
         let stores = try context.openStores(
             StoreAddresses(environment: context.environment), .supervisor, logger)
         try await refuseUnusable(stores, settings, logger)
+        // Whoever started us may have had it ignored, and then nobody would learn how a child ended.
+        signal(SIGCHLD, SIG_DFL)
         let note = context.console.note
         let processes = try ChildProcesses(executable: Self.executable()) { name, pid, line in
             note("\(name)[\(pid)] \(line)")

@@ -52,7 +52,9 @@ final class ChildProcesses: Sendable {
         let output = try Self.pipe()
         // Under the lock, so that a signal to all children never misses one that is being started.
         let result = running.withLock { running -> Result<pid_t, CommandError> in
-            let result = spawn(arguments: arguments, environment: environment, output: output.write)
+            let result = Self.spawning.withLock { _ in
+                spawn(arguments: arguments, environment: environment, output: output.write)
+            }
             if case .success(let pid) = result { running[child] = pid }
             return result
         }
@@ -161,17 +163,22 @@ final class ChildProcesses: Sendable {
         return .success(pid)
     }
 
-    /// Both ends are closed in whatever is started; nothing else starts processes here, so that nothing can come in
-    /// between.
+    /// Held while a process is started, and while a pipe is made that processes must not inherit.
+    private static let spawning = Mutex(())
+
+    /// Both ends are closed in whatever is started.
     private static func pipe() throws(CommandError) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
-        #if canImport(Glibc)
-            let code = Glibc.pipe(&ends)
-        #else
-            let code = Darwin.pipe(&ends)
-        #endif
+        let code = spawning.withLock { _ in
+            #if canImport(Glibc)
+                let code = Glibc.pipe(&ends)
+            #else
+                let code = Darwin.pipe(&ends)
+            #endif
+            if code == 0 { for end in ends { FileDescriptor.setCloseOnExec(end) } }
+            return code
+        }
         guard code == 0 else { throw CommandError(.system, "no pipe to a child: \(String(cString: strerror(errno)))") }
-        for end in ends { FileDescriptor.setCloseOnExec(end) }
         return (ends[0], ends[1])
     }
 }
