@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The guards of the design, each of which can be taken away: what then breaks is why it is there.
+struct Guards {
+    enum Claim {
+        case required
+        /// Handlers start without asking the ledger.
+        case absent
+        /// A row that is running is never taken over.
+        case refusesRunning
+    }
+
+    enum Fence {
+        /// By attempt and state.
+        case strict
+        /// By state alone.
+        case running
+        /// By whether the row has ended.
+        case unfinished
+        case absent
+    }
+
+    enum Sweep {
+        case all, exceptRunning, absent
+    }
+
+    var claim = Claim.required
+    var fence = Fence.strict
+    var sweep = Sweep.all
+    /// The ledger, not the broker, numbers attempts.
+    var numbersInLedger = true
+    /// The relay pushes before it clears the flag.
+    var pushesFirst = true
+    /// An id whose last lease or cancelled entry is still there is busy.
+    var answersBusy = true
+    /// A stale token is claimed by force where the broker says that its lease stands.
+    var asksBroker = true
+    /// The rebuild of a broker that has lost data pushes what the ledger has.
+    var rebuildPushes = true
+    var maxAttempts = 2
+    var faults: [FaultBudget.Fault: Int] = [
+        .flush: 1, .rewind: 1, .crash: 1, .pusherCrash: 1, .relayCrash: 1, .expiry: 1, .lostReply: 1, .failure: 2,
+        .staleOwner: 1,
+        .interruption: 1, .clockBack: 1, .double: 1, .cancel: 1, .reopen: 1,
+    ]
+    var faultsMax = 2
+}

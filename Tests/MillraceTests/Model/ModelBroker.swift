@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A broker that knows one job: the rules of `MemoryQueue` in eight bytes.
+struct ModelBroker: Hashable {
+    enum Envelope: UInt8 {
+        case none, full
+        /// Cancelled; its entry is still to be met.
+        case empty
+    }
+
+    var envelope = Envelope.none
+    /// Entries in the lane: one, or two after a fault.
+    var entries: UInt8 = 0
+    var isScheduled = false
+    /// Tokens, the greater first; two after a fault.
+    var leases: (UInt8, UInt8) = (0, 0)
+    /// The epoch is the ledger's.
+    var isCurrent = true
+    /// Reservations so far: counted where they number the attempts.
+    var reservations: UInt8 = 0
+
+    var isAbsent: Bool { envelope == .none && entries == 0 && !isScheduled && leases == (0, 0) }
+
+    func holds(_ token: UInt8) -> Bool { token != 0 && (leases.0 == token || leases.1 == token) }
+
+    /// False when it is busy.
+    mutating func enqueue(lastToken: UInt8, isDueLater: Bool, answersBusy: Bool) -> Bool {
+        if answersBusy, envelope == .empty || holds(lastToken) { return false }
+        guard envelope == .none else { return true }
+        envelope = .full
+        if isDueLater { isScheduled = true } else { entries += 1 }
+        return true
+    }
+
+    /// False when the entry was that of a cancelled job, or of none.
+    mutating func reserve(_ token: UInt8, isCounted: Bool) -> Bool {
+        entries -= 1
+        guard envelope == .full else {
+            envelope = .none
+            return false
+        }
+        leases = leases.0 == 0 ? (token, 0) : (max(token, leases.0), min(token, leases.0))
+        if isCounted { reservations = min(reservations + 1, 9) }
+        return true
+    }
+
+    mutating func complete(_ token: UInt8) {
+        if end(token) { envelope = .none }
+    }
+
+    mutating func retry(_ token: UInt8) {
+        guard end(token) else { return }
+        if envelope == .full { isScheduled = true } else { envelope = .none }
+    }
+
+    mutating func release(_ token: UInt8) {
+        guard end(token) else { return }
+        if envelope == .full { entries += 1 } else { envelope = .none }
+    }
+
+    mutating func redeclare(_ token: UInt8) {
+        guard envelope == .none else { return }
+        envelope = .full
+        leases = leases.0 == 0 ? (token, 0) : (max(token, leases.0), min(token, leases.0))
+    }
+
+    mutating func promote() {
+        isScheduled = false
+        entries += 1
+    }
+
+    mutating func cancel(_ token: UInt8) {
+        guard envelope != .none else { return }
+        let wasScheduled = isScheduled
+        isScheduled = false
+        envelope = end(token) || wasScheduled ? .none : .empty
+    }
+
+    private mutating func end(_ token: UInt8) -> Bool {
+        guard holds(token) else { return false }
+        leases = leases.0 == token ? (leases.1, 0) : (leases.0, 0)
+        return true
+    }
+
+    static func == (left: ModelBroker, right: ModelBroker) -> Bool {
+        left.envelope == right.envelope && left.entries == right.entries && left.isScheduled == right.isScheduled
+            && left.leases == right.leases && left.isCurrent == right.isCurrent
+            && left.reservations == right.reservations
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(envelope)
+        hasher.combine(entries)
+        hasher.combine(isScheduled)
+        hasher.combine(leases.0)
+        hasher.combine(leases.1)
+        hasher.combine(isCurrent)
+        hasher.combine(reservations)
+    }
+}

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// All that may happen next in a state.
+///
+/// Whatever the ledger does is `JobLifecycle`; whatever the broker does is `ModelBroker`. A fault is an event that nobody may
+/// count on; what is left must reach an end without one.
+struct ModelTransitions {
+    struct Event: Equatable {
+        var name: StaticString
+        var isFault = false
+
+        static func == (left: Event, right: Event) -> Bool { "\(left.name)" == "\(right.name)" }
+    }
+
+    let guards: Guards
+    private let template: JobLifecycle
+    private let now = Timestamp(unixMilliseconds: 1_767_225_600_000)
+    private let later: Timestamp
+    private let process = ProcessID(number: 1)
+
+    init(_ guards: Guards) {
+        self.guards = guards
+        var generator = SystemRandomNumberGenerator()
+        let job = NewJob(
+            id: JobID(at: now, using: &generator), kind: "model.test", payload: [], maxAttempts: guards.maxAttempts)
+        template = JobLifecycle(of: job, now: now)
+        later = now + .seconds(60)
+    }
+
+    /// Calls `visit` with each event and the state after it, which is canonical.
+    func forEach(from state: ModelState, _ visit: (Event, ModelState) -> Void) {
+        func emit(_ event: Event, _ next: ModelState) {
+            var next = next
+            check(from: state, &next, event)
+            next.canonicalize()
+            visit(event, next)
+        }
+        pushers(state, emit)
+        sweepAndRebuild(state, emit)
+        brokerAlone(state, emit)
+        operators(state, emit)
+        worker(state, \.workers.0, emit)
+        worker(state, \.workers.1, emit)
+        if state.row.isDueLater { change(state, "time passes", emit) { $0.row.isDueLater = false } }
+        if state.isClockBack {
+            // It may take hours: nothing may wait for it.
+            var next = state
+            next.isClockBack = false
+            emit(Event(name: "broker's clock is right again", isFault: true), next)
+        }
+    }
+
+    private typealias Emit = (Event, ModelState) -> Void
+    private typealias Place = WritableKeyPath<ModelState, ModelState.Worker>
+
+    private func change(_ state: ModelState, _ name: StaticString, _ emit: Emit, _ effect: (inout ModelState) -> Void) {
+        var next = state
+        effect(&next)
+        emit(Event(name: name), next)
+    }
+
+    private func fault(
+        _ state: ModelState, _ fault: FaultBudget.Fault, _ name: StaticString, _ emit: Emit,
+        _ effect: (inout ModelState) -> Void
+    ) {
+        guard let budget = state.budget.spending(fault) else { return }
+        var next = state
+        next.budget = budget
+        effect(&next)
+        emit(Event(name: name, isFault: true), next)
+    }
+
+    // MARK: - Those who push
+
+    private func pushers(_ state: ModelState, _ emit: Emit) {
+        if state.submitter.step == .mayPush {
+            change(state, "submitter pushes", emit) { next in
+                _ = push(&next, lastToken: 0)
+                next.submitter = ModelState.Pusher()
+            }
+            fault(state, .pusherCrash, "submitter CRASHES", emit) { $0.submitter = ModelState.Pusher() }
+        }
+        switch state.relay.step {
+        case .idle:
+            guard state.row.isFlagged else { return }
+            change(state, "relay reads", emit) { next in
+                next.relay = ModelState.Pusher(step: .hasRead, token: next.row.token)
+                if !guards.pushesFirst { next.row.isFlagged = false }
+            }
+        case .hasRead, .mayPush:
+            change(state, "relay pushes", emit) { next in
+                let isDone = push(&next, lastToken: next.relay.token)
+                next.relay = ModelState.Pusher(step: isDone && guards.pushesFirst ? .hasPushed : .idle)
+            }
+            fault(state, .relayCrash, "relay CRASHES", emit) { $0.relay = ModelState.Pusher() }
+        case .hasPushed:
+            change(state, "relay clears the flag", emit) { next in
+                next.row.isFlagged = false
+                next.relay = ModelState.Pusher()
+            }
+            fault(state, .relayCrash, "relay CRASHES", emit) { $0.relay = ModelState.Pusher() }
+        }
+    }
+
+    private func sweepAndRebuild(_ state: ModelState, _ emit: Emit) {
+        let isWanted = !state.row.state.isFinal && !state.row.isFlagged
+        let isTrusted = state.row.state == .running && state.isHeldAlive
+        if guards.sweep != .absent {
+            switch state.sweep.step {
+            case .idle:
+                guard isWanted, guards.sweep == .all || state.row.state != .running else { break }
+                let read = ModelState.Pusher(step: .hasRead, token: state.row.token)
+                if isTrusted {
+                    fault(state, .staleOwner, "sweep reads, and the live owner is SILENT", emit) { $0.sweep = read }
+                } else {
+                    change(state, "sweep reads", emit) { $0.sweep = read }
+                }
+            case .hasRead:
+                change(state, "sweep asks the broker", emit) { next in
+                    let isMissing = next.broker.isCurrent && next.broker.envelope == .none
+                    next.sweep =
+                        isMissing ? ModelState.Pusher(step: .mayPush, token: next.sweep.token) : ModelState.Pusher()
+                }
+            case .mayPush, .hasPushed:
+                change(state, "sweep pushes", emit) { next in
+                    _ = push(&next, lastToken: next.sweep.token)
+                    next.sweep = ModelState.Pusher()
+                }
+                fault(state, .pusherCrash, "sweep CRASHES", emit) { $0.sweep = ModelState.Pusher() }
+            }
+        }
+        guard !state.broker.isCurrent else { return }
+        if state.rebuild.step == .idle {
+            // It waits until all that live have declared what they run.
+            let mayPush = !isTrusted || state.broker.envelope != .none
+            let effect = { (next: inout ModelState) in
+                if isWanted, guards.rebuildPushes { _ = push(&next, lastToken: next.row.token) }
+                next.rebuild = ModelState.Pusher(step: .hasPushed)
+            }
+            if mayPush {
+                change(state, "rebuild pushes", emit, effect)
+            } else {
+                fault(state, .staleOwner, "rebuild pushes, and the live owner is SILENT", emit, effect)
+            }
+        } else {
+            change(state, "rebuild writes the epoch", emit) { next in
+                next.broker.isCurrent = true
+                next.rebuild = ModelState.Pusher()
+            }
+            fault(state, .pusherCrash, "rebuild CRASHES", emit) { $0.rebuild = ModelState.Pusher() }
+        }
+    }
+
+    /// False when the broker is busy with the job.
+    private func push(_ next: inout ModelState, lastToken: UInt8) -> Bool {
+        next.broker.enqueue(
+            lastToken: lastToken, isDueLater: next.row.isDueLater, answersBusy: guards.answersBusy)
+    }
+
+    // MARK: - The broker by itself, and operators
+
+    private func brokerAlone(_ state: ModelState, _ emit: Emit) {
+        if state.broker.isScheduled { change(state, "broker promotes", emit) { $0.broker.promote() } }
+        for token in [state.broker.leases.0, state.broker.leases.1] where token != 0 {
+            let isHeld = [state.workers.0, state.workers.1].contains { $0.step != .idle && $0.token == token }
+            if isHeld {
+                fault(state, .expiry, "a lease EXPIRES under its holder", emit) { $0.broker.release(token) }
+            } else {
+                change(state, "a lease expires", emit) { $0.broker.release(token) }
+            }
+        }
+        if !state.broker.isAbsent || state.broker.isCurrent {
+            fault(state, .flush, "broker LOSES all data", emit) { next in
+                next.broker = ModelBroker()
+                next.broker.isCurrent = false
+                next.rebuild = ModelState.Pusher()
+            }
+        }
+        if state.budget.left(.rewind) > 0 {
+            if state.snapshot == nil { change(state, "(a snapshot is taken)", emit) { $0.snapshot = $0.broker } }
+            if let snapshot = state.snapshot, snapshot != state.broker {
+                fault(state, .rewind, "broker REWINDS to its snapshot", emit) { $0.broker = snapshot }
+            }
+        }
+        if !state.isClockBack { fault(state, .clockBack, "broker's clock goes BACK", emit) { $0.isClockBack = true } }
+        if state.broker.envelope != .none, state.broker.entries < 2 {
+            fault(state, .double, "an entry is DOUBLED", emit) { $0.broker.entries += 1 }
+        }
+    }
+
+    private func operators(_ state: ModelState, _ emit: Emit) {
+        if state.canceller.isUnderWay {
+            change(state, "cancellation reaches the broker", emit) { next in
+                next.broker.cancel(next.canceller.token)
+                next.canceller = ModelState.Canceller()
+            }
+            fault(state, .pusherCrash, "cancellation is LOST on its way to the broker", emit) { next in
+                next.canceller = ModelState.Canceller()
+            }
+        } else if !state.row.state.isFinal {
+            fault(state, .cancel, "an operator cancels", emit) { next in
+                let token = next.row.state == .running ? next.row.token : 0
+                update(&next) { life in _ = life.cancel(now: now) }
+                next.canceller = ModelState.Canceller(isUnderWay: true, token: token)
+            }
+        }
+        if state.row.state.isFinal {
+            fault(state, .reopen, "an operator retries", emit) { next in
+                update(&next) { life in _ = life.reopen(now: now) }
+                next.recorded = 0
+                next.workers.0.isOverruled = next.workers.0.step != .idle
+                next.workers.1.isOverruled = next.workers.1.step != .idle
+            }
+        }
+    }
+
+    // MARK: - Workers
+
+    private func worker(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        if worker.step != .idle {
+            fault(state, .crash, "a worker CRASHES", emit) { $0[keyPath: place] = ModelState.Worker() }
+        }
+        switch worker.step {
+        case .idle:
+            guard state.broker.entries > 0, state.broker.isCurrent else { return }
+            change(state, "a worker reserves", emit) { next in
+                let token = next.freshToken()
+                guard next.broker.reserve(token, isCounted: !guards.numbersInLedger) else { return }
+                let attempt = next.broker.reservations
+                next[keyPath: place] = ModelState.Worker(step: .leased, token: token, attempt: attempt)
+            }
+        case .leased, .confirmed: claim(state, place, emit)
+        case .asking:
+            change(state, "a worker asks for its stale lease", emit) { next in
+                let isOwned = next.broker.envelope == .full && next.broker.holds(worker.token)
+                next[keyPath: place].step = isOwned && guards.asksBroker ? .confirmed : .idle
+                if next[keyPath: place].step == .idle { next[keyPath: place] = ModelState.Worker() }
+            }
+        case .running:
+            change(state, "a handler returns", emit) { $0[keyPath: place].step = .succeeded }
+            fault(state, .failure, "a handler FAILS", emit) { $0[keyPath: place].step = .failed }
+            fault(state, .interruption, "a worker shuts DOWN", emit) { $0[keyPath: place].step = .interrupted }
+            extend(state, place, emit)
+        case .succeeded, .failed, .interrupted:
+            record(state, place, emit)
+            extend(state, place, emit)
+        case .completing, .retrying, .releasing:
+            change(state, "a worker tells the broker", emit) { next in
+                switch worker.step {
+                case .retrying: next.broker.retry(worker.token)
+                case .releasing: next.broker.release(worker.token)
+                default: next.broker.complete(worker.token)
+                }
+                next[keyPath: place] = ModelState.Worker()
+            }
+        }
+    }
+
+    /// What the answer to an extend may bring about, besides a lease that goes on.
+    private func extend(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        let isOwned = state.broker.envelope != .empty && state.broker.holds(worker.token)
+        if !isOwned, state.broker.isCurrent, worker.step == .running {
+            change(state, "a worker learns that its lease is lost", emit) { $0[keyPath: place] = ModelState.Worker() }
+        }
+        if !isOwned, !state.broker.isCurrent, state.broker.envelope == .none {
+            change(state, "a worker declares its lease again", emit) { $0.broker.redeclare(worker.token) }
+        }
+    }
+
+    private func claim(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        guard guards.claim != .absent else {
+            change(state, "a worker starts without a claim", emit) { next in
+                if next.row.state.isFinal { next.flaw = .startedAfterEnd } else { next.row.state = .running }
+                next[keyPath: place].step = .running
+            }
+            return
+        }
+        var claimed = state
+        var verdict = ClaimVerdict.stale
+        update(&claimed) { life in
+            verdict =
+                guards.claim == .refusesRunning && life.state == .running && life.token != token(worker.token)
+                ? .stale
+                : life.claim(
+                    token(worker.token), isForced: worker.step == .confirmed, process: process, isPaused: false,
+                    now: now)
+        }
+        switch verdict {
+        case .run(let claim):
+            if !guards.numbersInLedger { claimed.row.attempt = worker.attempt }
+            let attempt = guards.numbersInLedger ? UInt8(claim.attempt) : worker.attempt
+            change(claimed, "a worker claims", emit) { next in
+                next[keyPath: place].step = .running
+                next[keyPath: place].attempt = attempt
+            }
+            fault(claimed, .lostReply, "a worker claims, and the reply is LOST", emit) { _ in }
+        case .final, .pruned:
+            change(claimed, "a claim is refused: ended", emit) { $0[keyPath: place].step = .completing }
+        case .notDue:
+            change(claimed, "a claim is refused: not due", emit) { $0[keyPath: place].step = .retrying }
+        case .paused, .missing:
+            change(claimed, "a claim is refused", emit) { $0[keyPath: place].step = .releasing }
+        case .stale:
+            change(claimed, "a claim is refused: stale", emit) { next in
+                if worker.step == .leased, guards.claim == .required {
+                    next[keyPath: place].step = .asking
+                } else {
+                    next[keyPath: place] = ModelState.Worker()
+                }
+            }
+        }
+    }
+
+    private func record(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        let (ending, action): (Outcome.Ending, ModelState.Worker.Step) =
+            switch worker.step {
+            case .failed: (.retry(after: later - now, error: "e"), .retrying)
+            case .interrupted: (.release, .releasing)
+            default: (.completed([]), .completing)
+            }
+        var written = state
+        var verdict = RecordVerdict.fenced
+        update(&written) { life in
+            var attempt = Int(worker.attempt)
+            switch guards.fence {
+            case .strict: break
+            case .running: attempt = life.attempt
+            case .unfinished:
+                attempt = life.attempt
+                if !life.state.isFinal { life.state = .running }
+            case .absent:
+                attempt = life.attempt
+                life.state = .running
+            }
+            verdict = life.record(ending, attempt: attempt, now: now)
+        }
+        if case .recorded(.completed) = verdict { written.recorded = min(2, written.recorded + 1) }
+
+        if worker.step == .succeeded, state.broker.holds(worker.token), state.broker.envelope == .full,
+            state.row.token == worker.token, !state.row.state.isFinal, !worker.isOverruled
+        {
+            if case .recorded = verdict {} else { written.flaw = .refusedHolder }
+        }
+        switch verdict {
+        case .recorded(let final), .settled(let final):
+            let name: StaticString =
+                verdict == .recorded(final) ? "an outcome is recorded" : "an outcome is settled already"
+            change(written, name, emit) { $0[keyPath: place].step = final.isFinal ? .completing : action }
+            if verdict == .recorded(final) {
+                fault(written, .lostReply, "an outcome is recorded, and the reply is LOST", emit) { _ in }
+            }
+        case .fenced:
+            change(written, "an outcome is fenced off", emit) { $0[keyPath: place] = ModelState.Worker() }
+        }
+    }
+
+    // MARK: - The ledger
+
+    private func token(_ number: UInt8) -> LeaseToken {
+        LeaseToken(reservedAtMicroseconds: UInt64(number), process: process, lane: .normal)
+    }
+
+    /// Applies a rule of the ledger to the row.
+    private func update(_ state: inout ModelState, _ rule: (inout JobLifecycle) -> Void) {
+        var life = template
+        life.state = state.row.state
+        life.attempt = Int(state.row.attempt)
+        life.failures = Int(state.row.failures)
+        life.token = state.row.token == 0 ? nil : token(state.row.token)
+        life.isFlagged = state.row.isFlagged
+        life.dueAt = state.row.isDueLater ? later : now
+        rule(&life)
+        state.row = ModelState.Row(
+            state: life.state, attempt: UInt8(life.attempt), failures: UInt8(life.failures),
+            token: UInt8(life.token?.reservedAtMicroseconds ?? 0), isFlagged: life.isFlagged,
+            isDueLater: life.dueAt > now)
+    }
+
+    /// What must hold of every step.
+    private func check(from state: ModelState, _ next: inout ModelState, _ event: Event) {
+        guard next.flaw == nil else { return }
+        if next.recorded > 1 {
+            next.flaw = .recordedTwice
+        } else if state.row.state.isFinal, next.row.state != state.row.state,
+            state.budget.left(.reopen) == next.budget.left(.reopen) || next.row.state != .ready
+        {
+            next.flaw = .leftFinalState
+        } else if Int(next.row.failures) > guards.maxAttempts {
+            next.flaw = .budgetExceeded
+        } else if guards.numbersInLedger, next.row.attempt != state.row.attempt {
+            let isClaim = next.row.token != 0 && next.row.state == .running
+            if next.row.attempt != state.row.attempt + 1 || !isClaim { next.flaw = .attemptJumped }
+        }
+    }
+}
