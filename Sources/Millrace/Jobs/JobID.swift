@@ -18,6 +18,8 @@ public struct JobID: Hashable, Comparable, Sendable {
 
     /// Reads the 16 bytes of an id of any UUID version; nil for another length.
     public init?(bytes: some Collection<UInt8>) {
+        // Out of the generic world: callers are in other modules, where it cannot be specialized.
+        let bytes = Array(bytes)
         guard bytes.count == 16 else { return nil }
         high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
         low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }

@@ -17,6 +17,8 @@ public struct LeaseToken: Hashable, Comparable, Sendable {
 
     /// nil unless there are 17 bytes with a known lane.
     package init?(bytes: some Collection<UInt8>) {
+        // Out of the generic world: callers are in other modules, where it cannot be specialized.
+        let bytes = Array(bytes)
         guard bytes.count == 17, let lane = bytes.dropFirst(16).first.flatMap(Priority.init(rawValue:)) else {
             return nil
         }

@@ -57,7 +57,11 @@ for lane = step == 1 and 6 or 9, step == 1 and 9 or 6, step do
 end
 
 if seen > 0 then redis.call('ZREM', leases, '') end  -- a removal first lets the script run at maxmemory
+-- Redis searches a small sorted set from end to end; a long member makes it a tree, for as long as the set lives.
+local long = count > 31 and string.rep('-', 65)
+if long then redis.call('ZADD', leases, deadline, long) end
 if count > 0 then redis.call('ZADD', leases, unpack(updates)) end
+if long then redis.call('ZREM', leases, long) end
 for lane, entries in pairs(met) do redis.call('LTRIM', KEYS[lane], entries, -1) end
 if #empty > 0 then redis.call('HINCRBY', meta, 'cancelled', -redis.call('HDEL', jobs, unpack(empty))) end
 if redis.call('EXISTS', KEYS[6], KEYS[7], KEYS[8], KEYS[9]) > 0 then
