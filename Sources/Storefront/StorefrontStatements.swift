@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import PostgresDriver
+
+/// The files of `Queries`, each under its own name.
+enum StorefrontStatements {
+    static let deletePhoto = PostgresStatement(name: "delete-photo", file: PackageResources.delete_photo_sql)
+    static let insertPhoto = PostgresStatement(name: "insert-photo", file: PackageResources.insert_photo_sql)
+    static let listUnreferenced = PostgresStatement(
+        name: "list-unreferenced", file: PackageResources.list_unreferenced_sql)
+    static let listVariants = PostgresStatement(name: "list-variants", file: PackageResources.list_variants_sql)
+    static let lockPhoto = PostgresStatement(name: "lock-photo", file: PackageResources.lock_photo_sql)
+    static let readBlobStore = PostgresStatement(name: "read-blob-store", file: PackageResources.read_blob_store_sql)
+    static let readPhoto = PostgresStatement(name: "read-photo", file: PackageResources.read_photo_sql)
+    static let readVariant = PostgresStatement(name: "read-variant", file: PackageResources.read_variant_sql)
+    static let shareBlobLock = PostgresStatement(name: "share-blob-lock", file: PackageResources.share_blob_lock_sql)
+    static let storePhoto = PostgresStatement(name: "store-photo", file: PackageResources.store_photo_sql)
+    static let takeBlobLock = PostgresStatement(name: "take-blob-lock", file: PackageResources.take_blob_lock_sql)
+
+    /// All of them, so that a test can prepare each.
+    static let all = [
+        deletePhoto, insertPhoto, listUnreferenced, listVariants, lockPhoto, readBlobStore, readPhoto, readVariant,
+        shareBlobLock, storePhoto, takeBlobLock,
+    ]
+}
+
+/// The application's tables.
+package enum StorefrontSchema {
+    /// Beside `millrace`, whose migrations come first.
+    package static let name = "storefront"
+
+    /// The files of `Migrations`, in order. Append only.
+    package static let migrations = [
+        Migration(name: "m0001_create_photos", file: PackageResources.m0001_create_photos_sql)
+    ]
+}

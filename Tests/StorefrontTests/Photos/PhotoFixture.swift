@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import Millrace
+import MillracePostgres
+import MillraceTesting
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import Storefront
+
+/// Photo storage with a folder and a database of its own, asked as the API and as a worker ask it.
+struct PhotoFixture: Sendable {
+    let folder: TemporaryFolder
+    let database: PhotoDatabase
+    let ledger: PostgresLedger
+    let files: PhotoFiles
+    let routes: PhotoRoutes
+    let handlers: JobHandlers
+
+    /// - Parameter wrap: what stands before the blob store.
+    static func with(
+        wrap: @escaping @Sendable (any BlobStore) -> any BlobStore = { $0 }, _ body: (PhotoFixture) async throws -> Void
+    ) async throws {
+        try await PhotoDatabase.with { ledger, database in
+            let folder = try TemporaryFolder()
+            let open: @Sendable (String) -> any BlobStore = { wrap(LocalBlobStore(root: folder.path, name: $0)) }
+            var handlers = JobHandlers()
+            PhotoStorage(openBlobs: open).register(in: &handlers)
+            let files = PhotoFiles(ledger: ledger, openBlobs: open)
+            try await body(
+                PhotoFixture(
+                    folder: folder, database: database, ledger: ledger, files: files,
+                    routes: PhotoRoutes(files: files, logger: PhotoDatabase.logger), handlers: handlers))
+        }
+    }
+
+    // MARK: as a client
+
+    struct Reply: Sendable {
+        let status: Int
+        let headers: HTTPFields
+        let body: [UInt8]
+
+        var json: [String: Any] {
+            get throws { try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]) }
+        }
+    }
+
+    func send(
+        _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:],
+        body: RequestBody = .init(buffer: .init())
+    ) async throws -> Reply {
+        let head = HTTPRequest(
+            method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers)
+        let response = try #require(
+            await routes.respond(to: Request(head: head, body: body), continueBody: {}), "\(path) is no path of photos")
+        let collector = Collector()
+        try await response.body.write(CollectingWriter(collector: collector))
+        return Reply(
+            status: response.status.code, headers: response.headers, body: collector.bytes.withLock { Array($0) })
+    }
+
+    func upload(_ file: [UInt8]) async throws -> Reply {
+        try await send(
+            .post, "/v1/photos",
+            headers: [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"],
+            body: Self.pieces(of: file))
+    }
+
+    func store(_ file: [UInt8]) async throws -> (photo: String, job: JobID) {
+        let reply = try await upload(file)
+        try #require(reply.status == 202, "\(String(decoding: reply.body, as: UTF8.self))")
+        let json = try reply.json
+        let photo = try #require((json["photo"] as? [String: String])?["id"])
+        return (photo, try #require(((json["job"] as? [String: String])?["id"]).flatMap { JobID($0) }))
+    }
+
+    /// As a connection delivers it.
+    static func pieces(of file: [UInt8], length: Int = 1000) -> RequestBody {
+        RequestBody(
+            asyncSequence: AsyncStream { continuation in
+                for start in stride(from: 0, to: file.count, by: length) {
+                    continuation.yield(ByteBuffer(bytes: file[start..<min(file.count, start + length)]))
+                }
+                continuation.finish()
+            })
+    }
+
+    // MARK: as a worker
+
+    /// Runs one attempt of a job, and records a failure as a worker does.
+    func run(_ id: JobID) async throws -> Result<[UInt8], any Error> {
+        let job = try #require(try await ledger.jobs([id])[id])
+        let token = LeaseToken(
+            reservedAtMicroseconds: UInt64(ContinuousClock.now.duration(to: .now).milliseconds) + UInt64(job.attempt)
+                + 1,
+            process: ProcessID(number: 7), lane: .normal)
+        let lease = Lease(id: id, queue: job.queue, token: token)
+        let verdict = try await ledger.claim([ClaimRequest(lease: lease)], process: ProcessID(number: 7))
+        guard case .run(let claim) = verdict.first else { throw Unclaimable(verdict: "\(verdict)") }
+        let submitter = JobSubmitter(ledger: ledger, broker: MemoryBroker(), logger: PhotoDatabase.logger)
+        let context = JobContext(
+            id: id, kind: job.kind, queue: job.queue, claim: claim, deadline: .now + job.timeout,
+            logger: PhotoDatabase.logger, submitter: submitter)
+        let handler = try #require(handlers.handler(for: job.kind))
+        do {
+            return .success(try await handler.run(job.payload, context))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    struct Unclaimable: Error {
+        let verdict: String
+    }
+
+    /// The paths of published blobs.
+    var blobs: [String] { folder.files.filter { $0.contains("/objects/") } }
+    var staged: [String] { folder.files.filter { $0.contains("/incoming/") } }
+
+    func contents(_ path: String) throws -> [UInt8] {
+        try Array(Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(path)")))
+    }
+}
+
+private final class Collector: Sendable {
+    let bytes = Mutex<[UInt8]>([])
+}
+
+private struct CollectingWriter: ResponseBodyWriter {
+    let collector: Collector
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        collector.bytes.withLock { $0 += buffer.readableBytesView }
+    }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}
+
+/// A blob store in which a test can meddle.
+struct MeddledBlobStore: BlobStore {
+    let store: any BlobStore
+    var beforeStage: @Sendable () throws(BlobError) -> Void = {}
+
+    func stage() throws(BlobError) -> any StagedBlob {
+        try beforeStage()
+        return try store.stage()
+    }
+
+    func open(_ digest: BlobDigest) throws(BlobError) -> any BlobReader { try store.open(digest) }
+    func delete(_ digest: BlobDigest) throws(BlobError) { try store.delete(digest) }
+    func age(of digest: BlobDigest) throws(BlobError) -> Duration? { try store.age(of: digest) }
+
+    func blobs(beginningWith byte: UInt8, olderThan age: Duration) throws(BlobError) -> [BlobDigest] {
+        try store.blobs(beginningWith: byte, olderThan: age)
+    }
+
+    func removeStaged(olderThan age: Duration) throws(BlobError) -> Int { try store.removeStaged(olderThan: age) }
+}

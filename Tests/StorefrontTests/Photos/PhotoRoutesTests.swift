@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Millrace
+import MillracePostgres
+import MillraceTesting
+import NIOCore
+import Testing
+
+@testable import Storefront
+
+@Suite("PhotoRoutes", .needsPostgres) struct PhotoRoutesTests {
+    @Test func `an upload is kept byte for byte, with its row and its job`() async throws {
+        try await PhotoFixture.with { fixture in
+            let file = try SampleFile.phoneJPEG(.noise(300, 200), orientation: 6)
+
+            let reply = try await fixture.upload(file)
+
+            #expect(reply.status == 202)
+            let (photo, job) = (
+                try reply.json["photo"] as? [String: String], try reply.json["job"] as? [String: String]
+            )
+            let id = try #require(photo?["id"])
+            #expect(photo?["url"] == "/v1/photos/\(id)")
+            #expect(job?["url"] == "/v1/jobs/\(job?["id"] ?? "")")
+            #expect(reply.headers[.location] == "/v1/photos/\(id)")
+            let digest = try #require(BlobDigest(bytes: Array(SHA256.hash(data: file))))
+            #expect(fixture.blobs.map { $0.hasSuffix("/\(digest)") } == [true])
+            #expect(try fixture.contents(fixture.blobs[0]) == file)
+            #expect(fixture.staged.isEmpty)
+            let flagged = try await fixture.ledger.flagged(limit: 10)
+            #expect(flagged.map { "\($0.job.id)" } == [job?["id"]])
+            #expect(flagged.first?.queue == "photos")
+            #expect(flagged.first?.job.envelope.maxAttempts == 10)
+            #expect(flagged.first?.job.envelope.timeout == .seconds(120))
+        }
+    }
+
+    @Test func `a photo is shown before, and its variants are served after its job has run`() async throws {
+        try await PhotoFixture.with { fixture in
+            let file = try SampleFile.phoneJPEG(.corners(1500, 100), orientation: 8)
+            let (id, job) = try await fixture.store(file)
+
+            let before = try await fixture.send(.get, "/v1/photos/\(id)").json
+            #expect(before["state"] as? String == "ready")
+            #expect((before["variants"] as? [Any])?.isEmpty == true)
+            #expect(before["width"] as? Int == 100)
+            #expect(try await fixture.send(.get, "/v1/photos/\(id)/256.webp").status == 404)
+            _ = try await fixture.run(job).get()
+
+            let after = try await fixture.send(.get, "/v1/photos/\(id)").json
+            #expect(after["state"] as? String == "completed")
+            #expect(after["width"] as? Int == 1500)
+            #expect(after["height"] as? Int == 100)
+            #expect(after["bytes"] as? Int == file.count)
+            let digest = try #require(BlobDigest(bytes: Array(SHA256.hash(data: file))))
+            #expect(after["digest"] as? String == "sha256:\(digest)")
+            let variants = try #require(after["variants"] as? [[String: Any]])
+            #expect(variants.map { $0["box"] as? Int } == [256, 1024, 2048])
+            for variant in variants {
+                let reply = try await fixture.send(.get, try #require(variant["url"] as? String))
+                #expect(reply.status == 200)
+                #expect(reply.headers[.contentType] == "image/webp")
+                #expect(reply.headers[.contentLength] == "\(reply.body.count)")
+                #expect(reply.headers[.cacheControl] == "public, max-age=31536000, immutable")
+                #expect(reply.headers[.xContentTypeOptions] == "nosniff")
+                let shown = try SamplePicture(decoding: reply.body)
+                #expect(shown.width == variant["width"] as? Int)
+                #expect(shown.isNear(SamplePicture.red, 5, 5))
+            }
+        }
+    }
+
+    @Test func `a variant that the client has is not sent again, and HEAD sends none`() async throws {
+        try await PhotoFixture.with { fixture in
+            let (id, job) = try await fixture.store(try SamplePicture.corners().encoded(".png"))
+            _ = try await fixture.run(job).get()
+
+            let first = try await fixture.send(.get, "/v1/photos/\(id)/256.webp")
+            let tag = try #require(first.headers[.eTag])
+            let second = try await fixture.send(.get, "/v1/photos/\(id)/256.webp", headers: [.ifNoneMatch: tag])
+            let head = try await fixture.send(.head, "/v1/photos/\(id)/256.webp")
+
+            #expect(second.status == 304 && second.body.isEmpty && second.headers[.eTag] == tag)
+            #expect(head.status == 200 && head.body.isEmpty)
+            #expect(head.headers[.contentLength] == "\(first.body.count)")
+            let shown = try await fixture.send(.get, "/v1/photos/\(id)")
+            let shownHead = try await fixture.send(.head, "/v1/photos/\(id)")
+            #expect(shownHead.status == 200 && shownHead.body.isEmpty)
+            #expect(shownHead.headers[.contentLength] == "\(shown.body.count)")
+        }
+    }
+
+    @Test(arguments: [
+        ("<svg xmlns='http://www.w3.org/2000/svg'></svg>", 415), ("%PDF-1.4 and more", 415), ("GIF8", 415), ("", 422),
+        ("\u{0}\u{0}\u{0}\u{18}ftypheic....", 415), ("GIF89a\u{0}\u{0}\u{0}\u{0}...", 422),
+    ])
+    func `what is no photo is refused by its bytes`(text: String, status: Int) async throws {
+        try await PhotoFixture.with { fixture in
+            let reply = try await fixture.upload(Array(text.utf8))
+
+            #expect(reply.status == status)
+            #expect(reply.headers[.contentType] == "application/problem+json")
+            #expect(try reply.json["status"] as? Int == status)
+            #expect(fixture.folder.files.isEmpty)
+            #expect(try await fixture.database.count("SELECT count(*) FROM storefront.photos") == 0)
+        }
+    }
+
+    @Test func `a bomb is refused by the size that its header names`() async throws {
+        try await PhotoFixture.with { fixture in
+            let reply = try await fixture.upload(SampleFile.png(width: 50_000, height: 50_000))
+
+            #expect(reply.status == 422)
+            #expect(try (reply.json["detail"] as? String)?.contains("50000×50000") == true)
+            #expect(fixture.folder.files.isEmpty)
+        }
+    }
+
+    @Test func `over 50 MB are refused by the header`() async throws {
+        try await PhotoFixture.with { fixture in
+            let reply = try await fixture.send(
+                .post, "/v1/photos", headers: [.contentLength: "\(PhotoLimits.bytesMax + 1)"])
+
+            #expect(reply.status == 413)
+            #expect(reply.headers[.connection] == "close")
+        }
+    }
+
+    @Test func `over 50 MB are refused while they stream`() async throws {
+        try await PhotoFixture.with { fixture in
+            let start = try SamplePicture.corners().encoded(".jpg")
+            let piece = ByteBuffer(repeating: 0, count: 1 << 20)
+            let body = RequestBody(
+                asyncSequence: AsyncStream { continuation in
+                    continuation.yield(ByteBuffer(bytes: start))
+                    for _ in 0..<50 { continuation.yield(piece) }
+                    continuation.finish()
+                })
+
+            let reply = try await fixture.send(.post, "/v1/photos", headers: [.transferEncoding: "chunked"], body: body)
+
+            #expect(reply.status == 413)
+            #expect(fixture.folder.files.isEmpty)
+        }
+    }
+
+    @Test func `an upload that breaks off leaves nothing`() async throws {
+        try await PhotoFixture.with { fixture in
+            let file = try SamplePicture.noise(200, 200).encoded(".jpg")
+
+            let reply = try await fixture.send(
+                .post, "/v1/photos", headers: [.contentLength: "\(file.count)"],
+                body: PhotoFixture.pieces(of: Array(file.dropLast(100))))
+
+            #expect(reply.status == 400)
+            #expect(fixture.folder.files.isEmpty)
+        }
+    }
+
+    @Test func `a disk without room is said to be full`() async throws {
+        let wrap: @Sendable (any BlobStore) -> any BlobStore = { store in
+            MeddledBlobStore(store: store) { () throws(BlobError) in throw BlobError(errno: ENOSPC, "create a file") }
+        }
+        try await PhotoFixture.with(wrap: wrap) { fixture in
+            let reply = try await fixture.upload(try SamplePicture.corners().encoded(".png"))
+
+            #expect(reply.status == 503)
+            #expect(reply.headers[.retryAfter] != nil)
+        }
+    }
+
+    @Test func `a deleted photo is gone, with its blobs`() async throws {
+        try await PhotoFixture.with { fixture in
+            let (id, job) = try await fixture.store(try SamplePicture.noise(400, 300).encoded(".jpg"))
+            _ = try await fixture.run(job).get()
+            #expect(fixture.blobs.count > 1)
+
+            let reply = try await fixture.send(.delete, "/v1/photos/\(id)")
+
+            #expect(reply.status == 204)
+            #expect(reply.body.isEmpty)
+            #expect(fixture.folder.files.isEmpty)
+            for path in ["", "/256.webp"] {
+                #expect(try await fixture.send(.get, "/v1/photos/\(id)\(path)").status == 404)
+            }
+            #expect(try await fixture.send(.delete, "/v1/photos/\(id)").status == 404)
+        }
+    }
+
+    @Test func `blobs that another photo needs stay when one is deleted`() async throws {
+        try await PhotoFixture.with { fixture in
+            let file = try SamplePicture.noise(300, 300).encoded(".jpg")
+            let (first, firstJob) = try await fixture.store(file)
+            let (second, secondJob) = try await fixture.store(file)
+            _ = try await fixture.run(firstJob).get()
+            _ = try await fixture.run(secondJob).get()
+            let before = fixture.blobs
+
+            #expect(try await fixture.send(.delete, "/v1/photos/\(first)").status == 204)
+
+            #expect(fixture.blobs == before)
+            #expect(try await fixture.send(.get, "/v1/photos/\(second)/1024.webp").status == 200)
+            #expect(try await fixture.send(.delete, "/v1/photos/\(second)").status == 204)
+            #expect(fixture.blobs.isEmpty)
+        }
+    }
+
+    @Test func `other methods are told what there is, and other paths are somebody else's`() async throws {
+        try await PhotoFixture.with { fixture in
+            let reply = try await fixture.send(.put, "/v1/photos")
+            #expect(reply.status == 405)
+            #expect(reply.headers[.allow] == "POST")
+            for path in ["/v1/jobs", "/v1/photos/../jobs", "/v1/photos/x", "/v1/photos/%2e%2e", "/v1/photosx"] {
+                #expect(PhotoTarget(path: path) == nil)
+            }
+        }
+    }
+}
