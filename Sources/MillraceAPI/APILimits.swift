@@ -11,6 +11,8 @@ enum APILimits {
     static let waitMax: Duration = .seconds(60)
     static let pageJobs = 50
     static let pageJobsMax = 500
+    /// What a listing may take longer than other calls of a store, as it may read 10,000 rows.
+    static let listExtra: Duration = .seconds(2)
     static let poolCountMax = 1000
     static let requestIDBytesMax = 128
 }

@@ -26,7 +26,9 @@ public struct APIServer: Service {
         configuration: Configuration, ledger: any JobLedger, broker: any JobBroker, catalog: JobCatalog, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
-        let stores = Stores(ledger: ledger, broker: broker, deadline: configuration.storeDeadline)
+        let stores = Stores(
+            ledger: ledger, broker: broker, deadline: configuration.storeDeadline,
+            keeper: DeadlineKeeper(on: EventLoopGroupProvider.singleton.eventLoopGroup.next()))
         waiter = FinishWaiter(
             stores: stores, broker: broker, limit: configuration.waitersMax,
             pollInterval: configuration.waitPollInterval,

@@ -125,6 +125,33 @@ import Testing
         }
     }
 
+    @Test func `a client that does not take its answers is cut off`() async throws {
+        try await APIFixture.run({ $0.answerDeadline = .milliseconds(300) }) { api in
+            let id = try await api.submit(payload: "\"" + String(repeating: "x", count: 250_000) + "\"")
+            try await api.client.withConnection { connection in
+                let request = api.client.request("GET", "/v1/jobs/\(id)", [], nil)
+                // More than the kernel's buffers of both sides take.
+                for _ in 0..<100 { try await connection.write(request) }
+
+                let start = ContinuousClock.now
+                await eventually("the deadline is well past") { ContinuousClock.now - start > .seconds(1) }
+
+                #expect(try await connection.isClosedByServer())
+            }
+        }
+    }
+
+    @Test(arguments: ["close", "Close"])
+    func `a client that says that it closes is closed`(_ word: String) async throws {
+        try await APIFixture.run { api in
+            try await api.client.withConnection { connection in
+                try await connection.write(api.client.request("GET", "/livez", [("Connection", word)], nil))
+                #expect(try await connection.readReply().status == 200)
+                #expect(try await connection.isClosedByServer())
+            }
+        }
+    }
+
     @Test func `bodies of all requests together are bounded`() async throws {
         try await APIFixture.run({ $0.bodyBytesMax = 100 }) { api in
             #expect(try await api.client.send("POST", "/v1/jobs", Self.json, Self.job).status == 202)

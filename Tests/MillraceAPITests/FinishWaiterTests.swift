@@ -3,6 +3,7 @@
 import Logging
 import Millrace
 import MillraceTesting
+import NIOPosix
 import Testing
 
 @testable import MillraceAPI
@@ -176,7 +177,9 @@ private struct Fixture: Sendable {
     /// An hour between polls, so that only what is announced is found.
     init(limit: Int = 10_000, pollInterval: Duration = .seconds(3600)) {
         waiter = FinishWaiter(
-            stores: Stores(ledger: ledger, broker: broker, deadline: .seconds(5)), broker: broker, limit: limit,
+            stores: Stores(
+                ledger: ledger, broker: broker, deadline: .seconds(5),
+                keeper: DeadlineKeeper(on: MultiThreadedEventLoopGroup.singleton.next())), broker: broker, limit: limit,
             pollInterval: pollInterval, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -169,6 +169,17 @@ extension APIFixture {
         }
     }
 
+    @Test func `a million strange members are one fault`() async throws {
+        try await APIFixture.run { api in
+            let members = Array(repeating: #""colour":1"#, count: 1_000_000).joined(separator: ",")
+
+            let reply = try await api.client.send(json: "[{\(members)}]", to: "/v1/jobs:batch")
+
+            #expect(reply.status == 422)
+            #expect(reply.json?["errors"]?.elements.map { $0["pointer"]?.string } == ["/0"])
+        }
+    }
+
     @Test func `what the ledger refuses is named by its index`() async throws {
         try await APIFixture.run { api in
             api.ledger.fail(.accept, with: LedgerError(.rejected, "invalid byte sequence", index: 1))

@@ -26,12 +26,12 @@ package struct JSONText: Sendable {
         }
     }
 
-    /// An object's members in their order, doubled names included; empty for any other value.
-    package func members(of object: JSONValue) -> [JSONMember] {
+    /// An object's first members in their order, doubled names included; empty for any other value.
+    package func members(of object: JSONValue, atMost limit: Int = .max) -> [JSONMember] {
         guard object.kind == .object else { return [] }
         var members: [JSONMember] = []
         var position = skipSeparators(from: object.range.lowerBound + 1)
-        while position < object.range.upperBound - 1 {
+        while position < object.range.upperBound - 1, members.count < limit {
             let nameEnd = Self.endOfString(at: position, in: bytes, before: object.range.upperBound)
             let value = value(at: skipSeparators(from: nameEnd), before: object.range.upperBound)
             members.append(JSONMember(name: Self.unescaped(bytes[position + 1..<nameEnd - 1]), value: value))

@@ -40,6 +40,10 @@ struct BodyReader: Sendable {
     }
 
     private func collect(upTo limit: Int, taken: inout Int) async throws(Problem) -> [UInt8] {
+        if let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" {
+            throw closing(
+                Problem(.unsupportedMediaType, "the Content-Encoding is \(coding.quoted); send the body as it is"))
+        }
         let declared = request.headers[.contentLength].flatMap(Int.init)
         if let declared, declared > limit { throw tooLarge(limit, seen: "\(declared)") }
         if request.headers[.expect]?.lowercased() == "100-continue" {

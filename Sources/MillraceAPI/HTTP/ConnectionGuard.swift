@@ -26,9 +26,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private let bodyDeadline: TimeAmount
     private let answerDeadline: TimeAmount
     private var isReadingRequest = false
-    /// The answer being written, or written last, says `Connection: close`.
+    /// The request being read, or read last, says `Connection: close`.
+    private var isLastWished = false
+    /// The answer being written, or written last, is the last on this connection.
     private var isLast = false
     private var isLastWritten = false
+    /// Of the answer being written, or written last. With pipelining one may be under way to the kernel while the next
+    /// begins.
+    private var answerNumber = 0
     private var bodyTimer: Scheduled<Void>?
     private var answerTimer: Scheduled<Void>?
 
@@ -39,8 +44,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head:
+        case .head(let head):
             isReadingRequest = true
+            isLastWished = head.headerFields[.connection]?.lowercased() == "close"
             bodyTimer?.cancel()
             bodyTimer = schedule(bodyDeadline, context) { $0.bodyIsLate($1) }
         case .body: break
@@ -56,16 +62,17 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head) where head.status.kind == .informational: break
         case .head(let head):
-            isLast = head.headerFields[.connection] == "close"
+            isLast = isLastWished || head.headerFields[.connection] == "close"
+            answerNumber += 1
             answerTimer?.cancel()
             answerTimer = schedule(answerDeadline, context) { $1.close(promise: nil) }
         case .body: break
         case .end:
             let promise = promise ?? context.eventLoop.makePromise()
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            promise.futureResult.whenComplete { _ in
+            promise.futureResult.whenComplete { [answerNumber] _ in
                 let (handler, context) = bound.value
-                handler.answerIsWritten(context)
+                if handler.answerNumber == answerNumber { handler.answerIsWritten(context) }
             }
             context.write(data, promise: promise)
             return

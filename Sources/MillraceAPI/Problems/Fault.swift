@@ -52,6 +52,8 @@ struct Faults: Sendable {
 
     private(set) var listed: [Fault] = []
     private(set) var count = 0
+    /// Where the job is of which pointers speak: its index in a batch, as `/17`, and its line.
+    var base: (pointer: String, line: Int?) = ("", nil)
 
     init() {}
 
@@ -61,18 +63,13 @@ struct Faults: Sendable {
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ fault: Fault) {
+    /// - Parameter fault: made only when it is told, as a hostile body can have a million of them.
+    mutating func append(_ fault: @autoclosure () -> Fault) {
         count += 1
-        if listed.count < Self.listedMax { listed.append(fault) }
-    }
-
-    /// Adds the faults of one job of a batch.
-    mutating func append(_ faults: Faults, ofJob index: Int, line: Int?) {
-        for var fault in faults.listed {
-            if case .pointer(let pointer) = fault.place { fault.place = .pointer("/\(index)\(pointer)") }
-            fault.line = line
-            append(fault)
-        }
-        count += faults.count - faults.listed.count
+        guard listed.count < Self.listedMax else { return }
+        var fault = fault()
+        if case .pointer(let pointer) = fault.place { fault.place = .pointer(base.pointer + pointer) }
+        fault.line = fault.line ?? base.line
+        listed.append(fault)
     }
 }

@@ -31,7 +31,7 @@ struct JobRoutes: Sendable {
                 text in
                 Int(text).flatMap { 1...APILimits.pageJobsMax ~= $0 ? $0 : nil }
             } ?? APILimits.pageJobs)
-        let page = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+        let page = try await stores.ledger(request.logger, extra: APILimits.listExtra) { (ledger) throws(LedgerError) in
             try await ledger.list(query)
         }
         return Answer { json in

@@ -80,10 +80,9 @@ struct PoolRoutes: Sendable {
         }
         var faults = Faults()
         var count: Int?
-        let members = text.members(of: text.root)
+        let members = text.members(of: text.root, atMost: 64)
         for member in members where member.name != "count" {
-            faults.append(
-                Fault("/" + PayloadError.escaped(String(member.name.prefix(64))), "unknown member; known is count"))
+            faults.append(.unknownMember(member.name, known: ["count"]))
         }
         let given = members.filter { $0.name == "count" }
         if given.count != 1 {

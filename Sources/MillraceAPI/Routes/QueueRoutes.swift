@@ -45,7 +45,10 @@ struct QueueRoutes: Sendable {
         _ = try request.query()
         let queue = try request.queueName()
         try await request.body.expectNone()
-        guard try await facts(request).names.contains(queue) else { throw .noQueue(queue) }
+        let settings = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+            try await ledger.queues()
+        }
+        guard names(settings).contains(queue) else { throw .noQueue(queue) }
         try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
             try await ledger.setPaused(isPaused, queue: queue)
         }
@@ -71,11 +74,16 @@ struct QueueRoutes: Sendable {
             (ledger) throws(LedgerError) -> ([QueueSettings], [QueueName: Int], [QueueName: FinishedCounts]) in
             (try await ledger.queues(), try await ledger.flaggedCounts(), try await ledger.finishedCounts())
         }
-        let ofKinds = catalog.kinds.compactMap { catalog.definition(of: $0)?.options.queue }
-        let names = Set(settings.map(\.queue)).union(flagged.keys).union(finished.keys).union(ofKinds)
         return Facts(
-            names: names.sorted(), paused: Set(settings.filter(\.isPaused).map(\.queue)), flagged: flagged,
+            names: names(settings).union(finished.keys).sorted(), paused: Set(settings.filter(\.isPaused).map(\.queue)),
+            flagged: flagged,
             finished: finished)
+    }
+
+    /// The queues that jobs were accepted for, and those that kinds name.
+    private func names(_ settings: [QueueSettings]) -> Set<QueueName> {
+        let ofKinds = catalog.kinds.compactMap { catalog.definition(of: $0)?.options.queue }
+        return Set(settings.map(\.queue)).union(ofKinds)
     }
 
     private func views(

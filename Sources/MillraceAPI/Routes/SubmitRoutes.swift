@@ -19,7 +19,7 @@ struct SubmitRoutes: Sendable {
     private func submit(_ request: APIRequest) async throws(Problem) -> Answer {
         let wait = try APIRequest.wait(try request.query("wait"))
         guard request.mediaType == "application/json" else {
-            throw Problem.mediaType(request, expected: "application/json")
+            throw .mediaType(request, expected: "application/json")
         }
         let key = try IdempotencyKey(request.headers)
         let (stored, isReplay, id) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
@@ -38,7 +38,7 @@ struct SubmitRoutes: Sendable {
     private func submitBatch(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
         guard let layout = BatchReader.Layout(mediaType: request.mediaType) else {
-            throw Problem.mediaType(request, expected: "application/json or application/x-ndjson")
+            throw .mediaType(request, expected: "application/json or application/x-ndjson")
         }
         let key = try IdempotencyKey(request.headers)
         return try await request.body.withBytes(upTo: Limits.batchBytesMax) { (bytes) throws(Problem) -> Answer in
@@ -67,11 +67,11 @@ struct SubmitRoutes: Sendable {
         } catch {
             throw Problem(.malformedJSON, Faults(Fault(error.pointer, error.told)))
         }
-        do throws(JobFaults) {
-            return try reader(request).read(text.root, in: text)
-        } catch {
-            throw Problem(.invalidField, error.faults)
+        var faults = Faults()
+        guard let job = reader(request).read(text.root, in: text, &faults) else {
+            throw Problem(.invalidField, faults)
         }
+        return job
     }
 
     private static func answer(to job: NewJob) -> StoredAnswer {

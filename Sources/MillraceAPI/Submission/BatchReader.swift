@@ -47,7 +47,7 @@ struct BatchReader {
         let elements = text.elements(of: text.root)
         var batch = try Batch(count: elements.count)
         for (index, element) in elements.enumerated() {
-            batch.add(index, line: nil) { () throws(JobFaults) in try reader.read(element, in: text) }
+            batch.add(index, line: nil) { reader.read(element, in: text, &$0) }
             if index % Self.turn == Self.turn - 1 { await Task.yield() }
         }
         return try batch.jobs()
@@ -65,7 +65,7 @@ struct BatchReader {
                 fault.line = line.number
                 throw Problem(.malformedJSON, Faults(fault))
             }
-            batch.add(index, line: line.number) { () throws(JobFaults) in try reader.read(text.root, in: text) }
+            batch.add(index, line: line.number) { reader.read(text.root, in: text, &$0) }
             if index % Self.turn == Self.turn - 1 { await Task.yield() }
         }
         return try batch.jobs()
@@ -102,13 +102,9 @@ private struct Batch {
         accepted.reserveCapacity(count)
     }
 
-    mutating func add(_ index: Int, line: Int?, _ read: () throws(JobFaults) -> NewJob) {
-        do throws(JobFaults) {
-            let job = try read()
-            if faults.isEmpty { accepted.append(job) }
-        } catch {
-            faults.append(error.faults, ofJob: index, line: line)
-        }
+    mutating func add(_ index: Int, line: Int?, _ read: (inout Faults) -> NewJob?) {
+        faults.base = ("/\(index)", line)
+        if let job = read(&faults), faults.isEmpty { accepted.append(job) }
     }
 
     func jobs() throws(Problem) -> [NewJob] {

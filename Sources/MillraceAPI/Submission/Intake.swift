@@ -37,9 +37,9 @@ struct Intake: Sendable {
             }
             return (stored, isReplay: true)
         }
-        let left = max(.milliseconds(100), min(Self.pushMax, Self.answerMax - (ContinuousClock.now - start)))
+        let left = max(.milliseconds(50), min(Self.pushMax, Self.answerMax - (ContinuousClock.now - start)))
         let submitter = submitter
-        _ = await within(left + extra) { await submitter.push(submission.jobs) }
+        _ = await stores.keeper.within(left + extra) { await submitter.push(submission.jobs) }
         return (answer, isReplay: false)
     }
 }

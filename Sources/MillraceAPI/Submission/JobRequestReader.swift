@@ -10,33 +10,38 @@ struct JobRequestReader {
         "durability", "unique", "key",
     ]
 
+    /// An object with more is not looked into: a body can hold millions.
+    private static let membersMax = 64
+
     let catalog: JobCatalog
     let now: Timestamp
     /// A W3C `traceparent`.
     let trace: String?
 
-    /// - Throws: `JobFaults`, with pointers within this object.
-    func read(_ object: JSONValue, in text: JSONText) throws(JobFaults) -> NewJob {
-        var faults = Faults()
+    /// nil when it found faults, which it has noted then.
+    func read(_ object: JSONValue, in text: JSONText, _ faults: inout Faults) -> NewJob? {
         guard object.kind == .object else {
             faults.append(Fault("", "a job is an object, not \(object.kind.withArticle)"))
-            throw JobFaults(faults: faults)
+            return nil
         }
-        let members = members(of: object, in: text, &faults)
-        let job = job(MemberReader(members: members, text: text), &faults)
-        guard faults.isEmpty, let job else { throw JobFaults(faults: faults) }
-        return job
+        let countBefore = faults.count
+        let members = text.members(of: object, atMost: Self.membersMax)
+        guard members.count < Self.membersMax else {
+            faults.append(Fault("", "\(Self.membersMax) members or more; a job has at most \(Self.known.count)"))
+            return nil
+        }
+        let distinct = distinct(members, &faults)
+        let job = job(MemberReader(members: distinct, text: text), &faults)
+        return faults.count == countBefore ? job : nil
     }
 
-    private func members(of object: JSONValue, in text: JSONText, _ faults: inout Faults) -> [String: JSONValue] {
+    private func distinct(_ given: [JSONMember], _ faults: inout Faults) -> [String: JSONValue] {
         var members: [String: JSONValue] = [:]
-        for member in text.members(of: object) {
-            let pointer = "/" + PayloadError.escaped(String(member.name.prefix(64)))
+        for member in given {
             if !Self.known.contains(member.name) {
-                let advice = NearestName.advice(for: member.name, among: Self.known)
-                faults.append(Fault(pointer, "unknown member; \(advice)"))
+                faults.append(.unknownMember(member.name, known: Self.known))
             } else if members.updateValue(member.value, forKey: member.name) != nil {
-                faults.append(Fault(pointer, "given more than once"))
+                faults.append(Fault("/\(member.name)", "given more than once"))
             }
         }
         return members
@@ -60,7 +65,7 @@ struct JobRequestReader {
         let tags = tags(members, &faults)
         let dueAt = dueAt(members, &faults)
         let expiresAt = expiresAt(members, dueAt: dueAt, &faults)
-        guard let definition, let payload, faults.isEmpty else { return nil }
+        guard let definition, let payload else { return nil }
         var generator = SystemRandomNumberGenerator()
         return NewJob(
             id: JobID(at: now, using: &generator), kind: definition.kind, queue: queue ?? options.queue,
@@ -89,11 +94,15 @@ struct JobRequestReader {
         let name = members.value("kind", .string, expected: "a kind's name", &faults) { members.text.string($0) }
         guard let name else { return nil }
         guard let definition = JobKind(name).flatMap(catalog.definition(of:)) else {
-            let advice = NearestName.advice(for: name, among: catalog.kinds.map(\.name))
-            faults.append(Fault("/kind", "\(name.quoted) is not a kind that this server knows; \(advice)"))
+            faults.append(unknownKind(name))
             return nil
         }
         return definition
+    }
+
+    private func unknownKind(_ name: String) -> Fault {
+        let advice = NearestName.advice(for: name, among: catalog.kinds.map(\.name))
+        return Fault("/kind", "\(name.quoted) is not a kind that this server knows; \(advice)")
     }
 
     private func payload(_ members: MemberReader, _ definition: JobDefinition?, _ faults: inout Faults) -> [UInt8]? {
@@ -175,7 +184,11 @@ struct JobRequestReader {
     }
 }
 
-/// What is wrong with one job.
-struct JobFaults: Error {
-    let faults: Faults
+extension Fault {
+    /// A member that an object does not have, with the one that was meant where that can be guessed.
+    static func unknownMember(_ name: String, known: [String]) -> Fault {
+        Fault(
+            "/" + PayloadError.escaped(String(name.prefix(64))),
+            "unknown member; \(NearestName.advice(for: name, among: known))")
+    }
 }

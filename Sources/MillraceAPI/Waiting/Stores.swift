@@ -9,11 +9,13 @@ struct Stores: Sendable {
     private let broker: any JobBroker
     /// For one call.
     private let deadline: Duration
+    let keeper: DeadlineKeeper
 
-    init(ledger: any JobLedger, broker: any JobBroker, deadline: Duration) {
+    init(ledger: any JobLedger, broker: any JobBroker, deadline: Duration, keeper: DeadlineKeeper) {
         self.ledger = ledger
         self.broker = broker
         self.deadline = deadline
+        self.keeper = keeper
     }
 
     func ledger<Value: Sendable>(
@@ -32,7 +34,7 @@ struct Stores: Sendable {
         extra: Duration = .zero, _ call: @escaping @Sendable (any JobLedger) async throws(LedgerError) -> Value
     ) async -> Result<Value, LedgerError> {
         let ledger = ledger
-        let result = await within(deadline + extra) { () async -> Result<Value, LedgerError> in
+        let result = await keeper.within(deadline + extra) { () async -> Result<Value, LedgerError> in
             do throws(LedgerError) {
                 return .success(try await call(ledger))
             } catch {
@@ -57,7 +59,7 @@ struct Stores: Sendable {
         _ call: @escaping @Sendable (any JobBroker) async throws(BrokerError) -> Value
     ) async -> Result<Value, BrokerError> {
         let broker = broker
-        let result = await within(deadline) { () async -> Result<Value, BrokerError> in
+        let result = await keeper.within(deadline) { () async -> Result<Value, BrokerError> in
             do throws(BrokerError) {
                 return .success(try await call(broker))
             } catch {

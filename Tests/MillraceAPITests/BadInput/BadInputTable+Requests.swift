@@ -49,6 +49,7 @@ extension BadInputTable {
         .header("plain text", [("Content-Type", "text/plain")], 415, "unsupported-media-type"),
         .header("lines for one job", [("Content-Type", "application/x-ndjson")], 415, "unsupported-media-type"),
         .header("an empty type", [("Content-Type", "")], 415, "unsupported-media-type"),
+        .header("a zipped body", [("Content-Encoding", "gzip")], 415, "unsupported-media-type"),
         BadInput(
             description: "no type", headers: [], body: Array(good.utf8), status: 415, type: "unsupported-media-type"),
         BadInput(
