@@ -30,22 +30,27 @@ final class Acceptor: Sendable {
         self.timeout = timeout
         let writer = BatchWriter(pool: pool, clock: clock, knownQueues: knownQueues, logger: logger)
         committer = GroupCommitter(
-            batchWeightMax: Self.batchJobsMax, waitingWeightMax: waitingJobsMax, writersMax: Self.writersMax
+            batchWeightMax: Self.batchWeightMax, waitingWeightMax: waitingJobsMax, writersMax: Self.writersMax
         ) { items in
             await Self.write(items, by: writer)
         }
     }
 
-    /// Enough for the cost of a commit to vanish, and few enough for an answer in milliseconds.
-    private static let batchJobsMax = 1000
+    /// Jobs, and kilobytes of payload: enough for the cost of a commit to vanish, and few enough for an answer in
+    /// milliseconds.
+    private static let batchWeightMax = 1000
     /// One builds its batch while the other commits.
     private static let writersMax = 2
     /// A submission with less time left is told so at once: surely nothing was written.
     private static let timeLeftMin: Duration = .milliseconds(100)
 
+    /// Many jobs take longer than one.
+    private static let timeoutPerJob: Duration = .microseconds(200)
+
     func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance {
-        try await committer.submit(
-            Item(submission: submission, deadline: .now + timeout), weight: max(1, submission.jobs.count))
+        let weight = submission.jobs.reduce(0) { $0 + 1 + $1.payload.count / 1024 }
+        let deadline = ContinuousClock.now + timeout + Self.timeoutPerJob * weight
+        return try await committer.submit(Item(submission: submission, deadline: deadline), weight: weight)
     }
 
     private static func write(_ items: [Item], by writer: BatchWriter) async -> [Answer] {

@@ -51,6 +51,9 @@ struct BatchWriter: Sendable {
         do throws(PostgresError) {
             return try await commit(submissions, until: deadline)
         } catch {
+            if error.isLockTimeout, submissions.contains(where: { $0.idempotency != nil }) {
+                return await writeApart(submissions, until: deadline)
+            }
             guard error.refusesData else { return submissions.map { _ in .failure(LedgerError(error)) } }
             guard submissions.count > 1 else {
                 return [.failure(await explained(error, submissions[0].jobs, until: deadline))]
@@ -59,6 +62,21 @@ struct BatchWriter: Sendable {
             let first = await writeSound(Array(submissions[..<middle]), until: deadline)
             return first + (await writeSound(Array(submissions[middle...]), until: deadline))
         }
+    }
+
+    /// Another process is slow to commit one of the keys: those with a key are written one by one.
+    private func writeApart(_ submissions: [Submission], until deadline: ContinuousClock.Instant) async -> [Answer] {
+        guard submissions.count > 1 else {
+            return [.failure(LedgerError(.keyInFlight, "another process is writing this idempotency key"))]
+        }
+        var answers = [Answer?](repeating: nil, count: submissions.count)
+        let keyless = submissions.indices.filter { submissions[$0].idempotency == nil }
+        let written = await writeSound(keyless.map { submissions[$0] }, until: deadline)
+        for (index, answer) in zip(keyless, written) { answers[index] = answer }
+        for index in submissions.indices where answers[index] == nil {
+            answers[index] = await writeSound([submissions[index]], until: deadline).first
+        }
+        return answers.map { $0 ?? .failure(LedgerError(.protocolViolation, "a submission without an answer")) }
     }
 
     /// One transaction for all of them; repeated after a conflict, and after a missing partition was made.

@@ -10,6 +10,9 @@ enum IdempotencyKeys {
         let key: String
     }
 
+    /// For another process to commit a key.
+    private static let waitMaxMilliseconds = 250
+
     /// Writes the keys that are new. Of the others it answers from what is stored: the answer that the request had
     /// before, or that the key was used for another. nil = go on and write the jobs.
     static func write(
@@ -17,6 +20,7 @@ enum IdempotencyKeys {
     ) throws(PostgresError) -> [Result<Acceptance, LedgerError>?] {
         let wanted = all.compactMap(\.self).sorted { ($0.scope, $0.key) < ($1.scope, $1.key) }
         guard !wanted.isEmpty else { return all.map { _ in nil } }
+        try transaction.run(script: "SET LOCAL lock_timeout = '\(waitMaxMilliseconds)ms'")
         let written = try transaction.query(
             Statements.insertKeys,
             [

@@ -41,7 +41,10 @@ public final class LedgerTransaction {
     }
 
     /// Writes the submitted jobs, as the last thing before the commit: a queue's new row holds up other writers of it.
-    func writeJobs(newQueues: ([QueueName]) -> [QueueName]) throws(PostgresError) {
-        try JobWriter.write(jobs, newQueues: newQueues(jobs.map(\.queue)), isFlagged: true, in: transaction)
+    /// - Returns: queues that have a row now.
+    func writeJobs(unless known: KnownQueues) throws(PostgresError) -> [QueueName] {
+        let newQueues = known.unknown(of: jobs.lazy.map(\.queue))
+        try JobWriter.write(jobs, newQueues: newQueues, isFlagged: true, in: transaction)
+        return newQueues
     }
 }

@@ -19,12 +19,13 @@ extension PostgresLedger {
     ) async throws -> Value {
         let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
         return try await withPartitions { () throws in
-            try await handlers.transaction(deadline: timeout) { transaction in
+            let (value, newQueues) = try await handlers.transaction(deadline: timeout) { transaction in
                 let scope = LedgerTransaction(transaction, now: now)
                 let value = try body(scope)
-                try scope.writeJobs { knownQueues.unknown(of: $0) }
-                return value
+                return (value, try scope.writeJobs(unless: knownQueues))
             }
+            knownQueues.add(newQueues)
+            return value
         }
     }
 
@@ -36,20 +37,22 @@ extension PostgresLedger {
     func complete<Output: Encodable & Sendable>(
         _ context: JobContext, timeout: Duration, _ body: @Sendable (LedgerTransaction) throws -> Output
     ) async throws -> Output {
-        let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
         let returned = Mutex<Output?>(nil)
         do {
+            let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
             try await withPartitions { () throws in
-                try await handlers.transaction(deadline: timeout) { transaction in
+                let newQueues = try await handlers.transaction(deadline: timeout) { transaction in
                     try Self.hold(context, in: transaction)
                     let scope = LedgerTransaction(transaction, now: now)
                     let output = try body(scope)
                     let result = try Self.encoded(output)
                     // Last, since it may wait for other writers of the same queue or minute.
-                    try scope.writeJobs { knownQueues.unknown(of: $0) }
-                    try Self.record(result, of: context, shard: .random(in: .min ... .max), in: transaction)
+                    let newQueues = try scope.writeJobs(unless: knownQueues)
+                    try Self.record(result, of: context, shard: transactionShard, in: transaction)
                     returned.withLock { $0 = output }
+                    return newQueues
                 }
+                knownQueues.add(newQueues)
             }
         } catch let error as PostgresError {
             try await resolve(error, of: context)
@@ -59,6 +62,11 @@ extension PostgresLedger {
         }
         context.committedOutcome.set(.recorded(.completed))
         return output
+    }
+
+    /// One of as many as there are connections, so that transactions seldom wait for each other's counts.
+    private var transactionShard: Int64 {
+        shard &+ .random(in: 1...Int64(max(configuration.transactionConnections, 1)))
     }
 
     private static func hold(_ context: JobContext, in transaction: PostgresTransaction) throws {

@@ -108,13 +108,14 @@ extension PostgresLedger {
         public var connections: Int
         /// Connections for handlers' own transactions, 1 or more. Default 4, opened when needed.
         public var transactionConnections: Int
-        /// From a submission to its answer. Default 800 ms.
+        /// From a submission to its answer, and 200 µs more for each job and kilobyte. Default 800 ms.
         public var acceptTimeout: Duration
         /// For all other calls. Default 5 s.
         public var callTimeout: Duration
         /// For what reads many rows and nobody waits for. Default 30 s.
         public var maintenanceTimeout: Duration
-        /// Jobs that may wait in this process to be written; beyond that submissions are refused. Default 50,000.
+        /// Jobs and kilobytes that may wait in this process to be written; beyond that submissions are refused. Default
+        /// 50,000.
         public var waitingJobsMax: Int
         /// How long finished jobs are kept, counted in whole days. Default ``Limits/retention``.
         public var retention: Duration

@@ -2,6 +2,7 @@
 
 import Millrace
 import MillraceTesting
+import PostgresDriver
 import Testing
 
 @testable import MillracePostgres
@@ -72,6 +73,41 @@ import Testing
             #expect(refused.sorted() == jobs.indices.filter { $0 % 10 == 3 })
             let written = try await ledger.jobs(jobs.map(\.id))
             #expect(written.count == 180)
+        }
+    }
+
+    @Test func `a key that another process holds hinders nobody else`() async throws {
+        try await TestDatabase.withLedger { ledger, _ in
+            let insert = PostgresStatement(
+                name: "insert", sql: "INSERT INTO millrace.idempotency VALUES ('scope', 'key', '', '')")
+            let jobs = Samples.jobs(30)
+
+            try await ledger.handlers.transaction(deadline: .seconds(60)) { transaction in
+                try transaction.query(insert)
+                let codes = try Waiting.result {
+                    await withTaskGroup(of: LedgerError.Code?.self) { group in
+                        for (index, job) in jobs.enumerated() {
+                            let key = Idempotency(
+                                scope: "scope", key: index == 5 ? "key" : "key \(index)", requestDigest: [1],
+                                answer: [2])
+                            group.addTask {
+                                do throws(LedgerError) {
+                                    let submission = Submission(jobs: [job], idempotency: index < 10 ? key : nil)
+                                    _ = try await ledger.accept(submission)
+                                    return nil
+                                } catch {
+                                    return error.code
+                                }
+                            }
+                        }
+                        return await group.reduce(into: [LedgerError.Code]()) { if let code = $1 { $0.append(code) } }
+                    }
+                }
+                #expect(codes == [.keyInFlight])
+            }
+
+            let written = try await ledger.jobs(jobs.map(\.id))
+            #expect(written.count == 29)
         }
     }
 

@@ -148,6 +148,19 @@ import Testing
         }
     }
 
+    @Test func `a queue whose row is gone gets it back, and its jobs run`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            let job = Samples.job()
+            try await ledger.accept([job])
+            try await database.run("DELETE FROM millrace.queues")
+
+            let verdicts = try await ledger.claim([Samples.request(job.id)], process: Samples.process)
+
+            #expect(verdicts == [.run(Claim(attempt: 1, failures: 0, maxAttempts: Limits.maxAttempts))])
+            #expect(try await ledger.queues().map(\.queue) == [Samples.queue])
+        }
+    }
+
     @Test func `the view is what people read`() async throws {
         try await TestDatabase.withLedger { ledger, database in
             var job = Samples.job(#"{"b": 1.50, "a": 9007199254740993}"#)
