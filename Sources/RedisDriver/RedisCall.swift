@@ -47,13 +47,17 @@ final class RedisCall: Sendable {
     }
 
     /// Runs `submit` and waits for the outcome. A cancelled caller returns at once with `.cancelled`; `onCancel` runs
-    /// then too. Stays on the caller's executor, so that a caller on an event loop needs none of Swift's threads.
+    /// then too.
+    ///
+    /// A suspended task comes back by way of its task executor, else of Swift's threads, even when its actor has an
+    /// executor of its own (so in Swift 6.3): only a task with an event loop as its preferred executor is independent of
+    /// those.
     func outcome(
         isolation: isolated (any Actor)? = #isolation, onCancel: @escaping @Sendable () -> Void = {},
         afterSubmitting submit: () -> Void
     ) async throws(RedisError) -> RedisReply {
         let outcome: Outcome = await withTaskCancellationHandler {
-            // Only a closure that captures the isolation stays on the caller's executor.
+            // Only a closure that captures the isolation stays on its executor: that saves a hop.
             _ = isolation
             return await withCheckedContinuation { continuation in
                 let isWaiting = state.withLock { state in

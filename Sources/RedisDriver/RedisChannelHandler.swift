@@ -36,6 +36,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private let parser: ReplyParser
     private var context: ChannelHandlerContext?
     private var drained: [QueuedCommand] = []
+    private var answered: [(call: RedisCall, reply: RedisReply)] = []
     private var unsent = CircularBuffer<UnsentCommand>()
     private var sent = CircularBuffer<SentCall>()
     private var buffer = ByteBuffer()
@@ -106,7 +107,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !hasTerminated else { return }
-        var answered = 0
+        var failure: RedisError?
         var refusal: RedisError?
         do throws(RedisError) {
             try parser.feed(unwrapInboundIn(data))
@@ -116,16 +117,23 @@ final class RedisChannelHandler: ChannelInboundHandler {
                     continue
                 }
                 guard let next = sent.popFirst() else { throw unasked(reply) }
-                answered += 1
                 if case .error(let text) = reply { refusal = Self.reasonToRetire(text) ?? refusal }
-                next.call.end(reply: reply)
+                answered.append((next.call, reply))
             }
         } catch {
-            terminate(error)
+            failure = error
         }
-        mailbox.settle(commands: answered)
+        endAnswered()
+        if let failure { terminate(failure) }
         if let refusal { retire(refusal) }
         closeIfRetired()
+    }
+
+    /// Makes room first, so that a caller that goes on at once finds it.
+    private func endAnswered() {
+        mailbox.settle(commands: answered.count)
+        for (call, reply) in answered { call.end(reply: reply) }
+        answered.removeAll(keepingCapacity: true)
     }
 
     /// Redis refuses new connections ("max number of clients reached") with an error that answers no command.

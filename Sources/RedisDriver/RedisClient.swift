@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Without a connection commands fail at once with `.unavailable`, except before the first attempt to connect has
 /// ended, which they wait for. The futures, the deadlines and the reconnects need nothing but the event loop; only the
-/// `async` methods need Swift's threads.
+/// `async` methods need Swift's threads, unless their task prefers another executor.
 package final class RedisClient: Sendable {
     package let configuration: RedisConfiguration
     package let eventLoop: any EventLoop

@@ -212,13 +212,19 @@ import Testing
         }
     }
 
-    @Test func `an actor on an event loop can send while tasks occupy all of Swift's threads`() async throws {
+    @Test func `a task that runs on an event loop can send while tasks occupy all of Swift's threads`() async throws {
         try await TestRedis.withClient { client in
-            let keeper = LoopActor(client: client)
             _ = try await client.send(["PING"])
             let replies = Counter()
-            let keeping = Task { try await keeper.keepSending(countingIn: replies) }
-            try await eventually("the actor sends") { replies.value > 0 }
+            let keeping = Task(executorPreference: LoopTaskExecutor(eventLoop: client.eventLoop)) {
+                let script = RedisScript(name: "echo", source: "return ARGV[1]")
+                while true {
+                    _ = try await client.send(["PING"])
+                    _ = try await client.run(script, keys: [], arguments: ["x"])
+                    replies.increment()
+                }
+            }
+            try await eventually("the task sends") { replies.value > 0 }
 
             let wasServed = await whileStarving {
                 let before = replies.value
@@ -239,19 +245,14 @@ import Testing
         func increment() { count.add(1, ordering: .relaxed) }
     }
 
-    private actor LoopActor {
-        nonisolated var unownedExecutor: UnownedSerialExecutor { client.eventLoop.executor.asUnownedSerialExecutor() }
-        private let client: RedisClient
+    private final class LoopTaskExecutor: TaskExecutor {
+        private let eventLoop: any EventLoop
 
-        init(client: RedisClient) { self.client = client }
+        init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-        func keepSending(countingIn replies: Counter) async throws {
-            let script = RedisScript(name: "echo", source: "return ARGV[1]")
-            while true {
-                _ = try await client.send(["PING"])
-                _ = try await client.run(script, keys: [], arguments: ["x"])
-                replies.increment()
-            }
+        func enqueue(_ job: consuming ExecutorJob) {
+            let job = UnownedJob(job)
+            eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
         }
     }
 
@@ -317,7 +318,7 @@ import Testing
             let error = try await redisError { try await client.send(["PING"]) }
 
             #expect(error.code == .unavailable)
-            #expect(error.message.contains("Redis did not answer CLIENT within "))
+            #expect(error.message.contains("no connection to \(configuration.endpoint): "))
         }
         try await listener.close()
     }
