@@ -128,7 +128,7 @@ package actor PostgresConnection {
         _ body: @Sendable (isolated PostgresConnection, PostgresCall) -> Result<Value, Failure>
     ) async -> Result<Value, Failure> {
         let call = makeCall(deadline: deadline)
-        return await withTaskCancellationHandler {
+        return await withCallerCancellationHandler {
             await body(self, call)
         } onCancel: {
             call.cancel()

@@ -119,8 +119,8 @@ extension PostgresPool {
             state.nextID += 1
             return state.nextID
         }
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { waiter in
+        let result = await withCallerCancellationHandler {
+            await withCheckedContinuation { (waiter: Waiter) in
                 admit(waiter, id, deadline)
                 // The handler below may have run before there was anything to take back.
                 if Task.isCancelled { giveUp(id) }
