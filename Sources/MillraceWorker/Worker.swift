@@ -102,11 +102,11 @@ public struct Worker: Service {
         [epochs.run, keeper.run, writer.run, upkeep.run, listener.run]
     }
 
+    /// Straight onto the event loop: a task would wait for the cooperative pool, which handlers may hog.
     private func stop() {
-        // The shutdown handler cannot wait; `run` waits for the fetcher to have heard of it.
-        Task {
-            await fetcher.stop()
-            await runner.stop()
+        eventLoop.execute {
+            fetcher.assumeIsolated { $0.stop() }
+            runner.assumeIsolated { $0.stop() }
         }
     }
 
