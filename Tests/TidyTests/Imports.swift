@@ -26,8 +26,9 @@ enum Imports {
         ],
         "MillraceTesting": ["Millrace", "Logging", "Testing"],
         "Storefront": [
-            "Millrace", "MillraceAPI", "MillracePostgres", "CVips", "Foundation", "Hummingbird*", "Logging", "NIO*",
-            "ServiceLifecycle",
+            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CVips", "Crypto", "Foundation",
+            "HTTPTypes",
+            "Hummingbird*", "Logging", "NIO*", "ServiceLifecycle",
         ],
         "MillraceMain": ["Millrace", "MillraceCLI", "Storefront"],
     ]
