@@ -26,12 +26,10 @@ final class CancelRequest: @unchecked Sendable {
             return nil
         }
         let request = CancelRequest(handle)
-        let thread = ThreadExecutor()
-        thread.execute {
+        ThreadExecutor.passing().execute {
             request.run()
             wakeup.wake()
         }
-        thread.stop()
         return request
     }
 

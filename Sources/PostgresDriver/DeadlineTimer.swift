@@ -34,9 +34,7 @@ final class DeadlineTimer: Sendable {
             wakeup.signal()
             return
         }
-        let thread = ThreadExecutor()
-        thread.execute { self.run() }
-        thread.stop()
+        ThreadExecutor.passing().execute { self.run() }
     }
 
     func clear(for owner: AnyObject) {

@@ -10,7 +10,7 @@ import Synchronization
 package actor PostgresConnection {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private nonisolated let executor = ThreadExecutor()
+    nonisolated let executor = ThreadExecutor()
     private nonisolated let wakeup: WakePipe
     private nonisolated let usable = Atomic(false)
     private var session: PostgresSession?
@@ -72,10 +72,10 @@ package actor PostgresConnection {
         return try outcome.get()
     }
 
-    /// Ends the session and its thread, after the calls that came before.
+    /// Ends the session, after the calls that came before, and then the thread.
     package nonisolated func close() async {
         await finish()
-        await withCheckedContinuation { continuation in executor.stop { continuation.resume() } }
+        executor.stop()
     }
 
     /// Does what `close` does, without waiting.

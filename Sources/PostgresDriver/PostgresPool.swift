@@ -9,9 +9,10 @@ import Synchronization
 /// away calls fail at once with `.unavailable`, except for one at a time that tries again, after 50 ms doubling to 1 s with
 /// full jitter.
 ///
-/// No actor and no task: handlers may hog the cooperative pool for minutes, and this must work all the same.
+/// No task, no continuation and no actor without a thread: handlers may hog the cooperative pool for minutes, and this must
+/// work all the same.
 package final class PostgresPool: Sendable {
-    private typealias Waiter = CheckedContinuation<Result<PostgresConnection, PostgresError>, Never>
+    private typealias Waiter = Handover<Result<PostgresConnection, PostgresError>>
 
     private struct State {
         var pool: PoolState<PostgresConnection, Waiter>
@@ -21,7 +22,7 @@ package final class PostgresPool: Sendable {
         /// Connections whose thread has not ended, whatever they do.
         var threads = 0
         var alarmAt: ContinuousClock.Instant?
-        var closers: [CheckedContinuation<Void, Never>] = []
+        var closers: [Handover<Void>] = []
     }
 
     private let configuration: PostgresConfiguration
@@ -98,13 +99,12 @@ package final class PostgresPool: Sendable {
         refuse(refused)
         for call in connecting { call.cancel() }
         for connection in idle { end(connection) }
-        await withCheckedContinuation { continuation in
-            let hasEnded = state.withLock { state in
-                if state.threads > 0 { state.closers.append(continuation) }
-                return state.threads == 0
-            }
-            if hasEnded { continuation.resume() }
+        let end = Handover<Void>()
+        let mustWait = state.withLock { state in
+            if state.threads > 0 { state.closers.append(end) }
+            return state.threads > 0
         }
+        if mustWait { await end.take() }
     }
 
     /// A connection that died while it was idle costs its caller nothing but another try; there are at most `size` of them.
@@ -115,44 +115,48 @@ package final class PostgresPool: Sendable {
 
 extension PostgresPool {
     private func acquire(_ deadline: ContinuousClock.Instant) async throws(PostgresError) -> PostgresConnection {
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
-        let result = await withCallerCancellationHandler {
-            await withCheckedContinuation { (waiter: Waiter) in
-                admit(waiter, id, deadline)
-                // The handler below may have run before there was anything to take back.
-                if Task.isCancelled { giveUp(id) }
-            }
-        } onCancel: {
-            giveUp(id)
-        }
-        return try result.get()
-    }
-
-    private func admit(_ waiter: Waiter, _ id: Int, _ deadline: ContinuousClock.Instant) {
-        let now = ContinuousClock.now
-        let (admission, alarm) = state.withLock { state in
-            let admission = state.pool.admit(at: now)
-            guard case .wait = admission else { return (admission, ContinuousClock.Instant?.none) }
-            state.pool.enqueue(.init(id: id, deadline: deadline, waiter: waiter))
-            guard state.alarmAt.map({ deadline < $0 }) ?? true else { return (admission, nil) }
-            state.alarmAt = deadline
-            return (admission, deadline)
-        }
+        let (admission, alarm) = admit(deadline)
         switch admission {
-        case .use(let connection): waiter.resume(returning: .success(connection))
-        case .refuse(let error): waiter.resume(returning: .failure(error))
-        case .wait:
+        case .use(let connection): return connection
+        case .refuse(let error): throw error
+        case .wait(let id, let waiter):
             if let alarm { DeadlineTimer.shared.set(for: self, at: alarm) { [weak self] in self?.expire() } }
             openConnections()
+            let result = await withCallerCancellationHandler {
+                await waiter.take()
+            } onCancel: {
+                giveUp(id)
+            }
+            return try result.get()
+        }
+    }
+
+    private enum Admission {
+        case use(PostgresConnection)
+        case wait(id: Int, Waiter)
+        case refuse(PostgresError)
+    }
+
+    /// - Returns: with `.wait`, also the time for the alarm, if it must be set anew.
+    private func admit(_ deadline: ContinuousClock.Instant) -> (Admission, alarm: ContinuousClock.Instant?) {
+        state.withLock { state in
+            switch state.pool.admit(at: .now) {
+            case .use(let connection): return (.use(connection), nil)
+            case .refuse(let error): return (.refuse(error), nil)
+            case .wait: break
+            }
+            state.nextID += 1
+            let waiter = Waiter()
+            state.pool.enqueue(.init(id: state.nextID, deadline: deadline, waiter: waiter))
+            let mustSetAlarm = state.alarmAt.map { deadline < $0 } ?? true
+            if mustSetAlarm { state.alarmAt = deadline }
+            return (.wait(id: state.nextID, waiter), mustSetAlarm ? deadline : nil)
         }
     }
 
     private func giveUp(_ id: Int) {
-        let waiter = state.withLock { $0.pool.remove(waiter: id) }
-        waiter?.resume(returning: .failure(PostgresError(.cancelled, "cancelled while waiting for a connection")))
+        guard let waiter = state.withLock({ $0.pool.remove(waiter: id) }) else { return }
+        refuse(([waiter], PostgresError(.cancelled, "cancelled while waiting for a connection")))
     }
 
     private func expire() {
@@ -162,17 +166,13 @@ extension PostgresPool {
             return (expired, state.alarmAt)
         }
         if let alarm { DeadlineTimer.shared.set(for: self, at: alarm) { [weak self] in self?.expire() } }
-        for waiter in expired {
-            waiter.resume(
-                returning: .failure(
-                    PostgresError(.deadlineExceeded, "the deadline passed while waiting for a connection")))
-        }
+        refuse((expired, PostgresError(.deadlineExceeded, "the deadline passed while waiting for a connection")))
     }
 
     private func release(_ connection: PostgresConnection) {
         guard connection.isUsable else { return discard(connection) }
         switch state.withLock({ $0.pool.release(connection) }) {
-        case .hand(let waiter): waiter.resume(returning: .success(connection))
+        case .hand(let waiter): waiter.give(.success(connection), on: connection.executor)
         case .keep: break
         case .discard: discard(connection)
         }
@@ -189,13 +189,13 @@ extension PostgresPool {
     }
 
     private func threadEnded() {
-        let closers = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+        let closers = state.withLock { state -> [Handover<Void>] in
             state.threads -= 1
             guard state.threads == 0 else { return [] }
             defer { state.closers = [] }
             return state.closers
         }
-        for closer in closers { closer.resume() }
+        for closer in closers { closer.give((), on: .passing()) }
     }
 
     private func openConnections() {
@@ -241,7 +241,7 @@ extension PostgresPool {
             logger.info("postgres can be reached again", metadata: ["millrace.count": "\(failures)"])
         }
         if isClosed { return discard(connection) }
-        waiter?.resume(returning: .success(connection))
+        waiter?.give(.success(connection), on: connection.executor)
         // After an outage one connection is tried at a time; now the others may follow.
         openConnections()
     }
@@ -260,7 +260,8 @@ extension PostgresPool {
     }
 
     private func refuse(_ refused: PoolState<PostgresConnection, Waiter>.Refused?) {
-        guard let refused else { return }
-        for waiter in refused.waiters { waiter.resume(returning: .failure(refused.error)) }
+        guard let refused, !refused.waiters.isEmpty else { return }
+        let thread = ThreadExecutor.passing()
+        for waiter in refused.waiters { waiter.give(.failure(refused.error), on: thread) }
     }
 }

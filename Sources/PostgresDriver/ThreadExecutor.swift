@@ -36,6 +36,13 @@ package final class ThreadExecutor: SerialExecutor {
 
     package init() {}
 
+    /// An executor whose thread ends as soon as it has nothing to do.
+    static func passing() -> ThreadExecutor {
+        let executor = ThreadExecutor()
+        executor.stop()
+        return executor
+    }
+
     package func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job))) }
 
     /// Starts the thread ahead of the first work.

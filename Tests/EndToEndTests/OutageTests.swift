@@ -35,7 +35,7 @@ import Testing
             _ = await eventually(within: .seconds(30)) { await load.accepted.count >= 200 }
 
             try await begin(fault, mill)
-            try await Task.sleep(for: .seconds(max(fault.seconds, Self.secondsAtLeast)))
+            await pause(for: .seconds(max(fault.seconds, Self.secondsAtLeast)))
             try await end(fault, mill)
             let returned = ContinuousClock.now
             let isServing = try await eventually(within: .seconds(15), every: .milliseconds(200)) {

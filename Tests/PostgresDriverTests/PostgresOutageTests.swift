@@ -178,7 +178,7 @@ import Testing
                 _ = try await pool.query(one, deadline: .seconds(10))
                 try server.freeze()
                 let task = Task { try await pool.query(one, deadline: .seconds(60)) }
-                try await Task.sleep(for: .milliseconds(50))
+                try await moment()
                 let start = ContinuousClock.now
 
                 task.cancel()

@@ -116,23 +116,13 @@ import Testing
 
     @Test func `closing lets a call that runs end`() async throws {
         let pool = PostgresPool(try TestPostgres.configuration(), size: 1, logger: TestPostgres.logger)
+        _ = try await pool.query(one, deadline: .seconds(10))
         async let holder = pool.query(sleep, [.float8(0.3)], deadline: .seconds(10))
         try await eventually("the connection is lent") { try await isLent(pool) }
 
         await pool.close()
 
         #expect(try await holder.rowCount == 1)
-    }
-
-    /// Handlers may compute for minutes on every thread that Swift has.
-    @Test func `a hogged cooperative pool does not stop a call`() async throws {
-        try await TestPostgres.withPool(size: 2) { pool in
-            let caller = ThreadBoundCaller()
-
-            let elapsed = try await caller.callWhileHogged(pool)
-
-            #expect(elapsed < .seconds(2), "it took \(elapsed)")
-        }
     }
 
     private func isLent(_ pool: PostgresPool) async throws -> Bool {
@@ -142,47 +132,5 @@ import Testing
         } catch {
             return error.code == .deadlineExceeded
         }
-    }
-}
-
-/// A caller on a thread of its own, as the worker's parts are.
-private actor ThreadBoundCaller {
-    nonisolated let executor = ThreadExecutor()
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-    deinit { executor.stop() }
-
-    func callWhileHogged(_ pool: PostgresPool) async throws -> Duration {
-        let width = ProcessInfo.processInfo.activeProcessorCount
-        let hogs = Hogs()
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            preconditionIsolated()
-            let limit = ContinuousClock.now + .seconds(20)
-            for _ in 0..<width {
-                group.addTask {
-                    hogs.count.add(1, ordering: .relaxed)
-                    while !hogs.areDone.load(ordering: .acquiring), ContinuousClock.now < limit {}
-                }
-            }
-            // This thread is nobody else's.
-            while hogs.count.load(ordering: .acquiring) < width, ContinuousClock.now < limit {}
-            let start = ContinuousClock.now
-            defer { hogs.areDone.store(true, ordering: .releasing) }
-            for _ in 0..<3 {
-                _ = try await pool.query("SELECT 1", deadline: .seconds(10))
-                try await pool.transaction(deadline: .seconds(10)) { _ = try $0.query("SELECT 1") }
-            }
-            // A deadline passes too.
-            let late = try await postgresError {
-                try await pool.query("SELECT pg_sleep(30)", deadline: .milliseconds(50))
-            }
-            #expect(late.code == .deadlineExceeded)
-            return ContinuousClock.now - start
-        }
-    }
-
-    private final class Hogs: Sendable {
-        let count = Atomic(0)
-        let areDone = Atomic(false)
     }
 }

@@ -102,31 +102,6 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Waits until `condition` holds.
-func eventually(
-    within limit: Duration = .seconds(10), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let end = ContinuousClock.now + limit
-    while try await !condition() {
-        try #require(ContinuousClock.now < end, what, sourceLocation: sourceLocation)
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
-/// Waits until `probe` finds something.
-func found<Value>(
-    within limit: Duration = .seconds(10), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ probe: () async throws -> Value?
-) async throws -> Value {
-    let end = ContinuousClock.now + limit
-    while true {
-        if let value = try await probe() { return value }
-        try #require(ContinuousClock.now < end, what, sourceLocation: sourceLocation)
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 /// The error that `body` throws.
 func postgresError<Value>(
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Value

@@ -30,18 +30,6 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Waits until `condition` holds.
-func eventually(
-    within limit: Duration = .seconds(10), _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async throws {
-    let end = ContinuousClock.now + limit
-    while try await !condition() {
-        try #require(ContinuousClock.now < end, what, sourceLocation: sourceLocation)
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 /// The error that `body` throws.
 func redisError<Value>(
     sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Value

@@ -54,6 +54,13 @@ public struct JobDefinition: Sendable {
 }
 
 extension Job {
+    /// Equal values give equal bytes.
+    package static func encoded(_ value: some Encodable) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return try Array(encoder.encode(value))
+    }
+
     package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
         do {
             return try JSONDecoder().decode(Self.self, from: Data(payload))

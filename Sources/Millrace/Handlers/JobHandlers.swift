@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FoundationEssentials
-
 /// The kinds of jobs that a worker can run.
 ///
 /// ```swift
@@ -30,7 +28,7 @@ public struct JobHandlers: Sendable {
         handlers[J.kind] = JobHandler(options: J.defaults) { payload, context in
             let job = try J.decoded(from: payload)
             let output = try await run(job, context)
-            return try Array(JSONEncoder().encode(output))
+            return try J.encoded(output)
         }
     }
 

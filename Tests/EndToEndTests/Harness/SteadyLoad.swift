@@ -28,7 +28,7 @@ actor SteadyLoad {
                 group.addTask { await self.submitOne() }
                 sent += 1
                 let due = start + .seconds(1) * sent / ratePerSecond
-                try? await Task.sleep(until: due, clock: .continuous)
+                await pause(for: due - .now)
             }
         }
     }

@@ -105,7 +105,7 @@ import Testing
             #expect(reply.status == status)
             #expect(reply.headers[.contentType] == "application/problem+json")
             #expect(try reply.json["status"] as? Int == status)
-            #expect(fixture.folder.files.isEmpty)
+            await eventually("no file is left") { fixture.folder.files.isEmpty }
             #expect(try await fixture.database.count("SELECT count(*) FROM storefront.photos") == 0)
         }
     }
@@ -116,7 +116,7 @@ import Testing
 
             #expect(reply.status == 422)
             #expect(try (reply.json["detail"] as? String)?.contains("50000×50000") == true)
-            #expect(fixture.folder.files.isEmpty)
+            await eventually("no file is left") { fixture.folder.files.isEmpty }
         }
     }
 
@@ -144,7 +144,7 @@ import Testing
             let reply = try await fixture.send(.post, "/v1/photos", headers: [.transferEncoding: "chunked"], body: body)
 
             #expect(reply.status == 413)
-            #expect(fixture.folder.files.isEmpty)
+            await eventually("no file is left") { fixture.folder.files.isEmpty }
         }
     }
 
@@ -157,7 +157,7 @@ import Testing
                 body: PhotoFixture.pieces(of: Array(file.dropLast(100))))
 
             #expect(reply.status == 400)
-            #expect(fixture.folder.files.isEmpty)
+            await eventually("no file is left") { fixture.folder.files.isEmpty }
         }
     }
 
@@ -183,7 +183,7 @@ import Testing
 
             #expect(reply.status == 204)
             #expect(reply.body.isEmpty)
-            #expect(fixture.folder.files.isEmpty)
+            await eventually("no file is left") { fixture.folder.files.isEmpty }
             for path in ["", "/256.webp"] {
                 #expect(try await fixture.send(.get, "/v1/photos/\(id)\(path)").status == 404)
             }
