@@ -6,8 +6,12 @@
 struct Signal {
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    mutating func add(_ continuation: CheckedContinuation<Void, Never>) {
-        waiting.append(continuation)
+    /// Waits, unless what is waited for is there already.
+    ///
+    /// The condition is looked at here, in the same step as the continuation is kept: the actor may have been left between the
+    /// caller's own look and the suspension, and a wake-up would be lost.
+    mutating func add(_ continuation: CheckedContinuation<Void, Never>, unless isThere: Bool) {
+        if isThere { continuation.resume() } else { waiting.append(continuation) }
     }
 
     mutating func raise() {

@@ -115,7 +115,7 @@ import Testing
             try await started.wait()
             fixture.broker.flush()
             try await eventually(within: .seconds(10), "the queue is rebuilt") {
-                try await fixture.queueStatus().epoch == Epoch(number: 2)
+                try await fixture.hasNewEpoch()
             }
             release.open()
 
@@ -142,7 +142,7 @@ import Testing
             try await started.wait()
             fixture.broker.restart()
             try await eventually(within: .seconds(10), "the queue is rebuilt") {
-                try await fixture.queueStatus().epoch == Epoch(number: 2)
+                try await fixture.hasNewEpoch()
             }
             release.open()
             try await fixture.expect(id, toBecome: .completed)

@@ -56,6 +56,11 @@ struct WorkerFixture {
         }
     }
 
+    /// Whether the queue was rebuilt. A rebuild that is interrupted starts over with yet another epoch.
+    func hasNewEpoch() async throws -> Bool {
+        try await queueStatus().epoch.map { $0.number >= 2 } ?? false
+    }
+
     func queueStatus() async throws -> QueueStatus {
         try #require(try await broker.status(of: [.default]).first)
     }

@@ -99,6 +99,8 @@ public struct Epoch: Hashable, Sendable {
 
     /// What a rebuild writes first: no caller has it, so nothing is reserved and a lease that is gone counts as unknown, not lost.
     package static let rebuilding = Epoch(number: 0)
+    /// What a caller passes that knows no epoch: no queue ever has it.
+    package static let none = Epoch(number: -1)
 
     public init(number: Int64) {
         self.number = number

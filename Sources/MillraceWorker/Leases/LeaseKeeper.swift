@@ -86,7 +86,7 @@ actor LeaseKeeper {
         let known = await epochs.known(group.queue)
         do throws(BrokerError) {
             let statuses = try await broker.extend(
-                leases, in: group.queue, epoch: known?.epoch ?? .rebuilding, by: group.duration)
+                leases, in: group.queue, epoch: known?.epoch ?? .none, by: group.duration)
             var lost: [Lease] = []
             var unknown: [Lease] = []
             if statuses.contains(.unknown), let known { await epochs.invalidate(group.queue, epoch: known.epoch) }

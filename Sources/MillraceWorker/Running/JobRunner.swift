@@ -59,9 +59,11 @@ actor JobRunner {
     var stuckCount: Int { running.values.count { $0.isStuck } }
     var mustBeReplaced: Bool { stuckCount >= configuration.stuckMax }
 
+    private var mayFetcherGoOn: Bool { freeSlots > 0 || isStopping || mustBeReplaced }
+
     /// Returns when a slot is free, or after `stop`.
     func waitForFreeSlot() async {
-        while freeSlots == 0, !isStopping, !mustBeReplaced { await withCheckedContinuation { slotFreed.add($0) } }
+        while !mayFetcherGoOn { await withCheckedContinuation { slotFreed.add($0, unless: mayFetcherGoOn) } }
     }
 
     /// Wakes whoever waits for a slot.

@@ -28,7 +28,6 @@ actor OutcomeWriter {
     private var recordBatchMax = Limits.storeBatchMax
     private var recordable = Signal()
     private var acknowledgeable = Signal()
-    private var settled = Signal()
 
     private struct Unrecorded {
         let lease: Lease
@@ -106,7 +105,7 @@ actor OutcomeWriter {
         var backoff = LoopBackoff()
         while !isStopping {
             guard !unrecorded.isEmpty else {
-                await withCheckedContinuation { recordable.add($0) }
+                await withCheckedContinuation { recordable.add($0, unless: !unrecorded.isEmpty || isStopping) }
                 continue
             }
             let batch = Array(unrecorded.prefix(recordBatchMax))
@@ -162,7 +161,9 @@ actor OutcomeWriter {
         var backoff = LoopBackoff()
         while !isStopping {
             guard !unacknowledged.isEmpty else {
-                await withCheckedContinuation { acknowledgeable.add($0) }
+                await withCheckedContinuation {
+                    acknowledgeable.add($0, unless: !unacknowledged.isEmpty || isStopping)
+                }
                 continue
             }
             let batch = Array(unacknowledged.prefix(Limits.storeBatchMax))

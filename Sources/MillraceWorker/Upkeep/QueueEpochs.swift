@@ -33,7 +33,6 @@ actor QueueEpochs {
     private let logger: Logger
     private var known: [QueueName: Known] = [:]
     private var onServerChange: (@Sendable () async -> Void)?
-    private var changed = Signal()
 
     init(
         eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, queues: [QueueName],
