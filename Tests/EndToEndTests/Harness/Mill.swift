@@ -19,7 +19,7 @@ final class Mill: @unchecked Sendable {
         try Data(text.utf8).write(to: configuration)
         let settings = URLSessionConfiguration.ephemeral
         settings.timeoutIntervalForRequest = 60
-        settings.httpMaximumConnectionsPerHost = 16
+        settings.httpMaximumConnectionsPerHost = 256
         session = URLSession(configuration: settings)
         environment = ["REDIS_URL": try await stores.redisURL(), "DATABASE_URL": try await stores.databaseURL()]
         environment["MILLRACE_LOG_LEVEL"] = ProcessInfo.processInfo.environment["MILLRACE_LOG_LEVEL"] ?? "info"
