@@ -77,7 +77,7 @@ extension PostgresLedger {
     }
 
     private static func encoded(_ output: some Encodable) throws -> [UInt8] {
-        let result = try Array(JSONEncoder().encode(output))
+        let result = try encodedJSON(output)
         guard result.count <= Limits.payloadBytesMax else {
             throw JobSignal.permanent(
                 "the result has \(result.count) bytes, at most \(Limits.payloadBytesMax) can be stored")

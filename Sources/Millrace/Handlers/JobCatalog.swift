@@ -53,14 +53,14 @@ public struct JobDefinition: Sendable {
     }
 }
 
-extension Job {
-    /// Equal values give equal bytes.
-    package static func encoded(_ value: some Encodable) throws -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try Array(encoder.encode(value))
-    }
+/// A payload or a result as it is stored: equal values give equal bytes.
+package func encodedJSON(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try Array(encoder.encode(value))
+}
 
+extension Job {
     package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
         do {
             return try JSONDecoder().decode(Self.self, from: Data(payload))

@@ -28,7 +28,7 @@ public struct JobHandlers: Sendable {
         handlers[J.kind] = JobHandler(options: J.defaults) { payload, context in
             let job = try J.decoded(from: payload)
             let output = try await run(job, context)
-            return try J.encoded(output)
+            return try encodedJSON(output)
         }
     }
 

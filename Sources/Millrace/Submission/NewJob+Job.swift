@@ -8,7 +8,7 @@ extension NewJob {
     package init<J: Job>(_ job: J, _ options: EnqueueOptions, now: Timestamp) throws(PayloadError) {
         let payload: [UInt8]
         do {
-            payload = try J.encoded(job)
+            payload = try encodedJSON(job)
         } catch {
             throw PayloadError(pointer: "", reason: "\(error)")
         }
