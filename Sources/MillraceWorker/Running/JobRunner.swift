@@ -20,6 +20,8 @@ actor JobRunner {
     private let blockingExecutor: BlockingExecutor?
     private let logger: Logger
     private var running: [Lease: Run] = [:]
+    /// Runs whose handler has returned, and whose outcome the writer does not have yet.
+    private var endingCount = 0
     private var slotFreed = Signal()
     private var isStopping = false
 
@@ -83,7 +85,7 @@ actor JobRunner {
             id: lease.id, kind: job.envelope.kind, queue: lease.queue, claim: job.claim,
             deadline: .now + job.envelope.timeout, logger: jobLogger, submitter: submitter)
         running[lease] = Run(job: job, context: context)
-        // Not a child: see the type's own words. It is awaited in `drain`.
+        // Not a child: see the type's own words. `drain` waits until it has handed over its outcome.
         let task = Task(executorPreference: job.handler.options.isBlocking ? blockingExecutor : nil) {
             let result = await Self.handle(job, context)
             await self.ended(lease, result)
@@ -116,7 +118,9 @@ actor JobRunner {
 
     private func waitUntilIdle(for timeout: Duration) async {
         let deadline = ContinuousClock.now + timeout
-        while !running.isEmpty, ContinuousClock.now < deadline { await eventLoop.sleep(for: .milliseconds(10)) }
+        while !running.isEmpty || endingCount > 0, ContinuousClock.now < deadline {
+            await eventLoop.sleep(for: .milliseconds(10))
+        }
     }
 
     @concurrent
@@ -151,6 +155,8 @@ actor JobRunner {
     private func ended(_ lease: Lease, _ result: Result<[UInt8], any Error>) async {
         guard let run = running.removeValue(forKey: lease) else { return }
         run.timeout?.cancel()
+        endingCount += 1
+        defer { endingCount -= 1 }
         slotFreed.raise()
         if run.context.committedOutcome.verdict != nil {
             await writer.acknowledge([lease], .complete(isAnnounced: true))

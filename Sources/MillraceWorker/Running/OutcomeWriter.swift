@@ -25,6 +25,7 @@ actor OutcomeWriter {
     private var unrecorded: [Unrecorded] = []
     private var unacknowledged: [Acknowledgement] = []
     private var isStopping = false
+    private var isLedgerAway = false
     private var recordBatchMax = Limits.storeBatchMax
     private var recordable = Signal()
     private var acknowledgeable = Signal()
@@ -57,7 +58,7 @@ actor OutcomeWriter {
         self.logger = logger
     }
 
-    /// Outcomes that the ledger does not have yet.
+    /// Outcomes that the ledger does not have yet, those included that are being written.
     var unrecordedCount: Int { unrecorded.count }
 
     func record(_ outcome: Outcome, of lease: Lease) {
@@ -79,8 +80,8 @@ actor OutcomeWriter {
                 group.addTask { await self.acknowledgeLoop() }
             }
         } onCancel: {
-            // Wakes the loops, which then see that they are cancelled.
-            Task { await self.stop() }
+            // Straight onto the event loop: a task would wait for the cooperative pool, which handlers may hog.
+            eventLoop.execute { self.assumeIsolated { $0.stop() } }
         }
     }
 
@@ -111,10 +112,13 @@ actor OutcomeWriter {
             let batch = Array(unrecorded.prefix(recordBatchMax))
             do throws(LedgerError) {
                 let verdicts = try await ledger.record(batch.map(\.outcome))
-                unrecorded.removeFirst(batch.count)
                 recordBatchMax = Limits.storeBatchMax
                 backoff.reset()
-                for (item, verdict) in zip(batch, verdicts) { await settle(item, verdict) }
+                noteLedgerIsBack()
+                // One step with what follows from it, so that `flush` never sees an outcome in neither list.
+                unrecorded.removeFirst(batch.count)
+                for (item, verdict) in zip(batch, verdicts) { settle(item, verdict) }
+                await keeper.forget(zip(batch, verdicts).filter { $0.1 == .fenced }.map(\.0.lease))
             } catch {
                 await handle(error, batch: batch)
                 await eventLoop.sleep(for: backoff.next())
@@ -125,8 +129,7 @@ actor OutcomeWriter {
     /// The ledger refused or could not be reached; nothing is given up, except one outcome that it keeps refusing by itself.
     private func handle(_ error: LedgerError, batch: [Unrecorded]) async {
         guard error.code == .rejected || error.code == .protocolViolation else {
-            logger.warning(
-                "outcomes wait for the ledger", metadata: [.count: "\(unrecorded.count)", .error: "\(error)"])
+            noteLedgerIsAway(error)
             return
         }
         if batch.count > 1 {
@@ -141,7 +144,20 @@ actor OutcomeWriter {
         }
     }
 
-    private func settle(_ item: Unrecorded, _ verdict: RecordVerdict) async {
+    /// One line per outage, not one per attempt to end it.
+    private func noteLedgerIsAway(_ error: LedgerError) {
+        guard !isLedgerAway else { return }
+        isLedgerAway = true
+        logger.warning("outcomes wait for the ledger", metadata: [.count: "\(unrecorded.count)", .error: "\(error)"])
+    }
+
+    private func noteLedgerIsBack() {
+        guard isLedgerAway else { return }
+        isLedgerAway = false
+        logger.info("the ledger takes outcomes again", metadata: [.count: "\(unrecorded.count)"])
+    }
+
+    private func settle(_ item: Unrecorded, _ verdict: RecordVerdict) {
         switch verdict {
         case .recorded(let state) where state.isFinal:
             acknowledge([item.lease], .complete(isAnnounced: true))
@@ -153,7 +169,6 @@ actor OutcomeWriter {
             logger.warning(
                 "outcome fenced off, a newer attempt holds the job",
                 metadata: [.jobID: "\(item.lease.id)", .attempt: "\(item.outcome.attempt)"])
-            await keeper.forget([item.lease])
         }
     }
 
@@ -167,12 +182,12 @@ actor OutcomeWriter {
                 continue
             }
             let batch = Array(unacknowledged.prefix(Limits.storeBatchMax))
-            unacknowledged.removeFirst(batch.count)
             let failed = await tell(batch)
+            // Only now: until the broker has it, `flush` counts it. Others only append meanwhile.
+            unacknowledged.replaceSubrange(..<batch.count, with: failed)
             if failed.isEmpty {
                 backoff.reset()
             } else {
-                unacknowledged = failed + unacknowledged
                 await eventLoop.sleep(for: backoff.next())
             }
         }
