@@ -21,7 +21,7 @@ final class Child: @unchecked Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = log
         process.standardError = log
-        try process.run()
+        try process.runWithAllSignals()
         try log.close()
     }
 
@@ -66,12 +66,25 @@ private func runBlocking(_ arguments: [String], environment: [String: String]) t
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = FileHandle.standardError
-    try process.run()
+    try process.runWithAllSignals()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
         throw CommandFailure(command: arguments.joined(separator: " "), status: process.terminationStatus)
     }
     return try String(contentsOf: output, encoding: .utf8)
+}
+
+extension Process {
+    /// Starts it with no signal blocked: a child inherits the mask of the thread, and those of a pool block most of them, so that
+    /// a store which the child leaves behind would not hear that it is to end.
+    fileprivate func runWithAllSignals() throws {
+        var none = sigset_t()
+        var before = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
 }
 
 struct CommandFailure: Error {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
+import NIOCore
+import NIOHTTP1
 
 /// A whole Millrace on stores of its own, driven from outside: its processes by signals, its API by HTTP, its outcomes by SQL.
 final class Mill: @unchecked Sendable {
@@ -10,21 +12,22 @@ final class Mill: @unchecked Sendable {
     let port = Int.random(in: 20_000..<32_000)
     private let configuration: URL
     private(set) var children: [Child] = []
-    private let session: URLSession
+    private let client: HTTPClient
     private var environment: [String: String] = [:]
 
     init(configuration text: String = "diagnostics: true\n") async throws {
         stores = try await Stores()
         configuration = stores.folder.appending(path: "workers.yml")
         try Data(text.utf8).write(to: configuration)
-        let settings = URLSessionConfiguration.ephemeral
-        settings.timeoutIntervalForRequest = 60
-        settings.httpMaximumConnectionsPerHost = 256
-        session = URLSession(configuration: settings)
         environment = ["REDIS_URL": try await stores.redisURL(), "DATABASE_URL": try await stores.databaseURL()]
         environment["MILLRACE_LOG_LEVEL"] = ProcessInfo.processInfo.environment["MILLRACE_LOG_LEVEL"] ?? "info"
         try await run(
             [Repository.executable.path(), "migrate", "--config", configuration.path()], environment: environment)
+        // Last, as one that is not shut down stops the tests.
+        var settings = HTTPClient.Configuration()
+        // A request that waits for a connection would be timed as a slow answer.
+        settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
     /// Runs `body`, then ends every process and removes all files. When a test fails its processes' logs are printed.
@@ -78,7 +81,7 @@ final class Mill: @unchecked Sendable {
     struct Answer {
         let status: Int
         let body: Data
-        let headers: [AnyHashable: Any]
+        let headers: [String: String]
 
         var json: [String: Any] { (try? JSONSerialization.jsonObject(with: body) as? [String: Any]) ?? [:] }
     }
@@ -86,15 +89,16 @@ final class Mill: @unchecked Sendable {
     func request(
         _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:], timeout: Double = 60
     ) async throws -> Answer {
-        var request = URLRequest(url: URL(string: "http://127.0.0.1:\(port)\(path)")!)
-        request.httpMethod = method
-        request.timeoutInterval = timeout
-        request.httpBody = body.map { Data($0.utf8) }
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let (data, response) = try await session.data(for: request)
-        let answer = response as! HTTPURLResponse
-        return Answer(status: answer.statusCode, body: data, headers: answer.allHeaderFields)
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = .init(rawValue: method)
+        if let body { request.body = .bytes(ByteBuffer(string: body)) }
+        request.headers.add(name: "Content-Type", value: "application/json")
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+        let answer = try await client.execute(request, timeout: .nanoseconds(Int64(timeout * 1e9)))
+        let received = try await answer.body.collect(upTo: 64 << 20)
+        return Answer(
+            status: Int(answer.status.code), body: Data(received.readableBytesView),
+            headers: Dictionary(answer.headers.map { ($0.name, $0.value) }) { first, _ in first })
     }
 
     /// Submits jobs of one kind in batches; the ids that were answered.
@@ -136,7 +140,7 @@ final class Mill: @unchecked Sendable {
 
     private func end() async throws {
         for child in children { child.signal(SIGKILL) }
-        session.invalidateAndCancel()
+        try await client.shutdown()
         try await stores.remove()
     }
 
