@@ -22,11 +22,11 @@ import Testing
         var seconds: Int { self == .redisFrozen ? 20 : 8 }
     }
 
-    /// Set to 60 for the full run, which takes nine minutes.
+    /// Set to 60 for the full run, which takes seven minutes and wants the machine for itself.
     private static let secondsAtLeast = ProcessInfo.processInfo.environment["MILLRACE_OUTAGE_SECONDS"].flatMap {
         Int($0)
     }
-    private static let ratePerSecond = 500
+    private static let ratePerSecond = secondsAtLeast == nil ? 100 : 500
 
     @Test(.timeLimit(.minutes(10)), arguments: Fault.allCases)
     func `no process exits, nothing runs twice, and answers come within a second`(fault: Fault) async throws {
@@ -44,7 +44,7 @@ import Testing
             let isAtFullRate = try await eventually(within: .seconds(15)) {
                 let before = try await mill.count("finished_at IS NOT NULL")
                 await pause(for: .seconds(1))
-                return try await mill.count("finished_at IS NOT NULL") - before >= Self.ratePerSecond
+                return try await mill.count("finished_at IS NOT NULL") - before >= Self.ratePerSecond * 9 / 10
             }
             #expect(isAtFullRate, "not at full rate \(ContinuousClock.now - returned) after the return")
             submitting.cancel()

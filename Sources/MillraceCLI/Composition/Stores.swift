@@ -28,10 +28,12 @@ struct Stores: Sendable {
             url: addresses.databaseURL, connections: options.generalConnections,
             transactionConnections: options.transactionConnections)
         let ledger = PostgresLedger(configuration, logger: logger)
+        var redis = RedisBroker.Configuration(url: addresses.redisURL)
+        redis.certificateAuthorityPath = addresses.redisAuthorityPath
         let broker: RedisBroker
         do throws(BrokerError) {
             broker = try RedisBroker(
-                RedisBroker.Configuration(url: addresses.redisURL),
+                redis,
                 eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
         } catch {
             throw CommandError(.usage, "\(StoreAddresses.redisVariable): \(error.message)")

@@ -16,7 +16,8 @@ struct StoreInspector: Sendable {
 
     func redis() async throws(CommandError) -> RedisFacts {
         do {
-            let configuration = try RedisConfiguration(url: addresses.redisURL)
+            var configuration = try RedisConfiguration(url: addresses.redisURL)
+            configuration.certificateAuthorityPath = addresses.redisAuthorityPath
             return try await RedisClient.withClient(configuration, logger: logger) { client in
                 let (offset, _) = try await offset {
                     let time = try await client.send(["TIME"], deadline: Self.deadline).asArray(count: 2)

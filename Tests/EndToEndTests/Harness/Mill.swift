@@ -9,17 +9,21 @@ import NIOHTTP1
 final class Mill: @unchecked Sendable {
     // Test code calls it from one task at a time.
     let stores: Stores
-    let port = Int.random(in: 20_000..<32_000)
+    // Below the range that the kernel hands out for outgoing connections, and beside that of the stores.
+    let port = Int.random(in: 10_000..<20_000)
     private let configuration: URL
     private(set) var children: [Child] = []
     private let client: HTTPClient
     private var environment: [String: String] = [:]
 
-    init(configuration text: String = "diagnostics: true\n") async throws {
+    init(configuration text: String, addresses: ((Stores) async throws -> [String: String])?) async throws {
         stores = try await Stores()
         configuration = stores.folder.appending(path: "workers.yml")
         try Data(text.utf8).write(to: configuration)
-        environment = ["REDIS_URL": try await stores.redisURL(), "DATABASE_URL": try await stores.databaseURL()]
+        environment =
+            if let addresses { try await addresses(stores) } else {
+                ["REDIS_URL": try await stores.redisURL(), "DATABASE_URL": try await stores.databaseURL()]
+            }
         environment["MILLRACE_LOG_LEVEL"] = ProcessInfo.processInfo.environment["MILLRACE_LOG_LEVEL"] ?? "info"
         try await run(
             [Repository.executable.path(), "migrate", "--config", configuration.path()], environment: environment)
@@ -31,10 +35,12 @@ final class Mill: @unchecked Sendable {
     }
 
     /// Runs `body`, then ends every process and removes all files. When a test fails its processes' logs are printed.
+    /// - Parameter addresses: prepares the stores, and says how Millrace is to reach them; nil = as their owner, unencrypted.
     static func with(
-        configuration: String = "diagnostics: true\n", _ body: (Mill) async throws -> Void
+        configuration: String = "diagnostics: true\n", addresses: ((Stores) async throws -> [String: String])? = nil,
+        _ body: (Mill) async throws -> Void
     ) async throws {
-        let mill = try await Mill(configuration: configuration)
+        let mill = try await Mill(configuration: configuration, addresses: addresses)
         do {
             try await body(mill)
             try await mill.end()
