@@ -36,8 +36,10 @@ extension RedisBroker {
             var reports: [WorkerReport] = []
             for part in try reply.asArray("workers") {
                 // Of another release, or not ours: not worth failing for.
-                guard let (time, report) = Self.report(try part.asBytes("worker")) else { continue }
-                if now - time <= Self.reportRetention { reports.append(report) }
+                guard case (let time, var report)? = Self.report(try part.asBytes("worker")) else { continue }
+                guard now - time <= Self.reportRetention else { continue }
+                report.silence = max(.zero, now - time)
+                reports.append(report)
             }
             return reports.sorted { $0.process < $1.process }
         }

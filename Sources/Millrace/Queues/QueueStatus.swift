@@ -49,10 +49,21 @@ public struct WorkerReport: Sendable, Equatable, Codable {
     public var isDraining: Bool
     /// Handlers that ran past their time-out and ignored their cancellation.
     public var stuck: Int
+    /// Of the jobs that it ran when it reported, those that had run longest, at most ``longestMax``.
+    public var longest: [RunningJob]
+    /// Time since the report, by the broker's clock; filled in by whoever reads it.
+    public var silence: Duration = .zero
+
+    package static let longestMax = 5
+
+    private enum CodingKeys: String, CodingKey {
+        case process, pid, host, pool, queues, concurrency, running, startedAtUnixMilliseconds, isDraining, stuck
+        case longest
+    }
 
     public init(
         process: String, pid: Int32, host: String, pool: String?, queues: [String], concurrency: Int, running: Int,
-        startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int
+        startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int, longest: [RunningJob] = []
     ) {
         self.process = process
         self.pid = pid
@@ -64,5 +75,24 @@ public struct WorkerReport: Sendable, Equatable, Codable {
         self.startedAtUnixMilliseconds = startedAtUnixMilliseconds
         self.isDraining = isDraining
         self.stuck = stuck
+        self.longest = longest
+    }
+
+    /// A job as the process that runs it tells of it.
+    public struct RunningJob: Sendable, Equatable, Codable {
+        public var id: String
+        public var kind: String
+        public var queue: String
+        public var attempt: Int
+        /// How long it had run when it was reported, by the clock of its process alone.
+        public var ranMilliseconds: Int64
+
+        public init(id: String, kind: String, queue: String, attempt: Int, ranMilliseconds: Int64) {
+            self.id = id
+            self.kind = kind
+            self.queue = queue
+            self.attempt = attempt
+            self.ranMilliseconds = ranMilliseconds
+        }
     }
 }

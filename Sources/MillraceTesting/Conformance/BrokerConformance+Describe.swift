@@ -74,7 +74,7 @@ extension BrokerConformance {
             try await trial.broker.report(trial.report())
 
             try await trial.advance(by: .seconds(25))
-            #expect(try await trial.reported() != nil)
+            #expect(try await trial.reported().map { $0.silence >= .seconds(25) } == true)
             try await trial.advance(by: .seconds(6))
 
             #expect(try await trial.reported() == nil)
@@ -119,7 +119,12 @@ extension BrokerTrial {
     func report() -> WorkerReport {
         WorkerReport(
             process: "\(process)", pid: 4711, host: "host.example", pool: "photos", queues: [queue.name],
-            concurrency: 8, running: 0, startedAtUnixMilliseconds: 1_767_225_600_000, isDraining: false, stuck: 0)
+            concurrency: 8, running: 0, startedAtUnixMilliseconds: 1_767_225_600_000, isDraining: false, stuck: 0,
+            longest: [
+                WorkerReport.RunningJob(
+                    id: "019b76da-a800-7000-8000-000000000001", kind: "photos.store", queue: queue.name, attempt: 2,
+                    ranMilliseconds: 1500)
+            ])
     }
 
     func reported() async throws -> WorkerReport? {

@@ -211,7 +211,11 @@ public final class MemoryBroker: JobBroker {
     public func workers() async throws(BrokerError) -> [WorkerReport] {
         try perform(.workers) { state, now in
             state.reports = state.reports.filter { now - $0.value.at <= Self.reportRetention }
-            return state.reports.values.map(\.report).sorted { $0.process < $1.process }
+            return state.reports.values.map { entry in
+                var report = entry.report
+                report.silence = now - entry.at
+                return report
+            }.sorted { $0.process < $1.process }
         }
     }
 

@@ -36,6 +36,7 @@ actor JobRunner {
     private struct Run {
         let job: ClaimedJob
         let context: JobContext
+        let startedAt = ContinuousClock.now
         var task: Task<Void, Never>?
         var timeout: Scheduled<Void>?
         var cause: Cause?
@@ -60,6 +61,16 @@ actor JobRunner {
     /// Handlers that ran past their time-out and ignored their cancellation.
     var stuckCount: Int { running.values.count { $0.isStuck } }
     var mustBeReplaced: Bool { stuckCount >= configuration.stuckMax }
+
+    /// The jobs that have run longest, at most so many, the longest first.
+    func longestRunning(_ limit: Int) -> [WorkerReport.RunningJob] {
+        let now = ContinuousClock.now
+        return running.values.sorted { $0.startedAt < $1.startedAt }.prefix(limit).map { run in
+            WorkerReport.RunningJob(
+                id: "\(run.job.lease.id)", kind: run.job.envelope.kind.name, queue: run.job.lease.queue.name,
+                attempt: run.job.claim.attempt, ranMilliseconds: (now - run.startedAt).milliseconds)
+        }
+    }
 
     private var mayFetcherGoOn: Bool { freeSlots > 0 || isStopping || mustBeReplaced }
 

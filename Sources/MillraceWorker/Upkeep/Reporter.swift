@@ -33,7 +33,7 @@ actor Reporter: Chore {
                 pool: configuration.pool, queues: configuration.queues.map(\.name),
                 concurrency: configuration.concurrency, running: runner.runningCount,
                 startedAtUnixMilliseconds: startedAt.unixMilliseconds, isDraining: isDraining,
-                stuck: runner.stuckCount))
+                stuck: runner.stuckCount, longest: runner.longestRunning(WorkerReport.longestMax)))
         return .seconds(2)
     }
 }
