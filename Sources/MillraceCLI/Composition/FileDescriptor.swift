@@ -36,6 +36,8 @@ enum FileDescriptor {
     static func read(_ descriptor: Int32, limit: Int) -> [UInt8]? {
         let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             repeat {
+                // The end sets none, and an older one would be taken for its own.
+                errno = 0
                 #if canImport(Glibc)
                     count = max(0, Glibc.read(descriptor, buffer.baseAddress, limit))
                 #else
