@@ -42,21 +42,24 @@ struct CommandFixture {
         return written.outcome(code)
     }
 
+    var stores: Stores {
+        let (broker, allowed) = (broker, connectionsAllowed)
+        return Stores(
+            broker: broker, ledger: ledger, options: .brief,
+            checkBroker: { () async throws(BrokerError) in _ = try await broker.serverID() },
+            migrate: { () async throws(LedgerError) in [] },
+            connectionsAllowed: { () async throws(LedgerError) in allowed }, close: {})
+    }
+
     private func context(_ written: Written) -> CommandContext {
-        let (ledger, broker, clock, input) = (ledger, broker, clock, input)
-        let (allowed, onPause) = (connectionsAllowed, onPause)
+        let (clock, input, onPause, stores) = (clock, input, onPause, stores)
         let console = Console(
             write: { (text) throws(CommandError) in written.append(output: text) }, note: { written.append(note: $0) },
             isTerminal: isTerminal, usesColor: usesColor)
         return CommandContext(
             handlers: handlers, environment: ["DATABASE_URL": "memory"], console: console,
-            openStores: { (_, options, _) throws(CommandError) in
-                Stores(
-                    broker: broker, ledger: ledger, options: options,
-                    checkBroker: { () async throws(BrokerError) in _ = try await broker.serverID() },
-                    migrate: { () async throws(LedgerError) in [] },
-                    connectionsAllowed: { () async throws(LedgerError) in allowed }, close: {})
-            }, defaultFile: "/nowhere/workers.yml", now: { clock.timestamp }, sleep: { _ in try await onPause() },
+            openStores: { (_, _, _) throws(CommandError) in stores }, defaultFile: "/nowhere/workers.yml",
+            now: { clock.timestamp }, sleep: { _ in try await onPause() },
             readInput: { limit in Array(input.utf8.prefix(limit)) })
     }
 

@@ -15,8 +15,8 @@ struct MillraceCommand: ParsableCommand {
             """,
         subcommands: [
             UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
-            QueuesCommand.self,
-            JobsCommand.self, WorkersCommand.self, MigrateCommand.self, DoctorCommand.self,
+            TopCommand.self, QueuesCommand.self, JobsCommand.self, WorkersCommand.self, MigrateCommand.self,
+            DoctorCommand.self,
         ])
 
     /// Returns the exit code.

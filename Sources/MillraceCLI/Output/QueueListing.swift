@@ -15,15 +15,32 @@ struct QueueRow: Sendable {
 
     /// All queues that either the ledger knows or the caller names.
     static func read(_ stores: Stores, named queues: [QueueName]? = nil) async throws -> [QueueRow] {
-        let settings = try await stores.ledger.queues()
-        let flagged = try await stores.ledger.flaggedCounts()
-        let finished = try await stores.ledger.finishedCounts()
-        let known = Set(settings.map(\.queue)).union(flagged.keys).union(finished.keys)
-        let wanted = queues.map { known.intersection($0) } ?? known
-        let statuses = wanted.isEmpty ? [] : try await stores.broker.status(of: wanted.sorted())
+        let facts = try await LedgerFacts.read(stores.ledger)
+        let wanted = queues.map { facts.queues.intersection($0) } ?? facts.queues
+        return facts.rows(wanted.isEmpty ? [] : try await stores.broker.status(of: wanted.sorted()), of: wanted)
+    }
+}
+
+/// What the ledger knows of all queues.
+struct LedgerFacts: Sendable {
+    var paused: Set<QueueName> = []
+    var flagged: [QueueName: Int] = [:]
+    var finished: [QueueName: FinishedCounts] = [:]
+    var queues: Set<QueueName> = []
+
+    static func read(_ ledger: any JobLedger) async throws(LedgerError) -> LedgerFacts {
+        let settings = try await ledger.queues()
+        var facts = LedgerFacts(
+            paused: Set(settings.filter(\.isPaused).map(\.queue)), flagged: try await ledger.flaggedCounts(),
+            finished: try await ledger.finishedCounts())
+        facts.queues = Set(settings.map(\.queue)).union(facts.flagged.keys).union(facts.finished.keys)
+        return facts
+    }
+
+    /// By name; a queue that the broker did not speak of counts as empty there.
+    func rows(_ statuses: [QueueStatus], of queues: Set<QueueName>) -> [QueueRow] {
         let byQueue = Dictionary(statuses.map { ($0.queue, $0) }) { first, _ in first }
-        let paused = Set(settings.filter(\.isPaused).map(\.queue))
-        return wanted.sorted().map { queue in
+        return queues.sorted().map { queue in
             QueueRow(
                 status: byQueue[queue] ?? QueueStatus(queue: queue), isPaused: paused.contains(queue),
                 unpushed: flagged[queue] ?? 0, finished: finished[queue] ?? FinishedCounts())
@@ -56,23 +73,25 @@ extension Listing where Row == QueueRow {
 extension JSONWriter {
     /// A queue as the API shows it.
     fileprivate mutating func queue(_ row: QueueRow, now: Timestamp) {
-        object { json in
-            json.member("name", row.name)
-            json.member("paused", row.isPaused)
-            json.member("ready", row.status.readyCount)
-            json.member("ready_by_priority") { json in
-                json.object { json in
-                    for priority in Priority.allCases { json.member(priority.name, row.status.ready[priority] ?? 0) }
-                }
+        object { $0.queueMembers(row, now: now) }
+    }
+
+    mutating func queueMembers(_ row: QueueRow, now: Timestamp) {
+        member("name", row.name)
+        member("paused", row.isPaused)
+        member("ready", row.status.readyCount)
+        member("ready_by_priority") { json in
+            json.object { json in
+                for priority in Priority.allCases { json.member(priority.name, row.status.ready[priority] ?? 0) }
             }
-            json.member("scheduled", row.status.scheduled)
-            json.member("running", row.status.running)
-            json.member("unpushed", row.unpushed)
-            json.member("oldest_ready_age", row.status.oldestReady.map { max(.zero, now - $0.time).text })
-            json.member("completed_last_hour", row.finished.completedLastHour)
-            json.member("completed_last_day", row.finished.completedLastDay)
-            json.member("dead_last_hour", row.finished.deadLastHour)
-            json.member("dead_last_day", row.finished.deadLastDay)
         }
+        member("scheduled", row.status.scheduled)
+        member("running", row.status.running)
+        member("unpushed", row.unpushed)
+        member("oldest_ready_age", row.status.oldestReady.map { max(.zero, now - $0.time).text })
+        member("completed_last_hour", row.finished.completedLastHour)
+        member("completed_last_day", row.finished.completedLastDay)
+        member("dead_last_hour", row.finished.deadLastHour)
+        member("dead_last_day", row.finished.deadLastDay)
     }
 }

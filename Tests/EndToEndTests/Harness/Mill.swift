@@ -14,7 +14,7 @@ final class Mill: @unchecked Sendable {
     private let configuration: URL
     private(set) var children: [Child] = []
     private let client: HTTPClient
-    private var environment: [String: String] = [:]
+    private(set) var environment: [String: String] = [:]
 
     init(configuration text: String, addresses: ((Stores) async throws -> [String: String])?) async throws {
         stores = try await Stores()
