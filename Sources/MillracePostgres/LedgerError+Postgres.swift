@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Millrace
-import PostgresDriver
+package import Millrace
+package import PostgresDriver
 
 extension LedgerError {
     /// What the driver's error means for the ledger. Its detail is left out: it may quote a payload.
-    init(_ error: PostgresError) {
+    package init(_ error: PostgresError) {
         self.init(Self.code(of: error), error.message, sqlState: error.sqlState)
     }
 

@@ -40,6 +40,27 @@ public final class LedgerTransaction {
         return new.id
     }
 
+    /// Takes note of a caller's idempotency key, if and when the transaction commits.
+    ///
+    /// To be called before anything else is written: another transaction with the same key is waited for, 250 ms at
+    /// most.
+    /// - Returns: `.accepted` to go on; `.replayed` with the first answer when the same request was carried out before:
+    ///   write nothing then.
+    /// - Throws: ``LedgerError`` with `.keyReused` when it was another request, with `.keyInFlight` when the first one
+    ///   is still under way; `PostgresError`.
+    package func note(_ idempotency: Idempotency) throws -> Acceptance {
+        let known: Result<Acceptance, LedgerError>?
+        do throws(PostgresError) {
+            known = try IdempotencyKeys.write([idempotency], in: transaction)[0]
+            // The wait for a key is short, for other rows it need not be.
+            try transaction.run(script: "SET LOCAL lock_timeout TO DEFAULT")
+        } catch {
+            guard error.isLockTimeout else { throw error }
+            throw LedgerError(.keyInFlight, "the first request with this idempotency key is still being written")
+        }
+        return try known?.get() ?? .accepted
+    }
+
     /// Writes the submitted jobs, as the last thing before the commit: a queue's new row holds up other writers of it.
     /// - Returns: queues that have a row now.
     func writeJobs(unless known: KnownQueues) throws(PostgresError) -> [QueueName] {

@@ -25,7 +25,7 @@ extension PostgresLedger {
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any
     /// number of times.
-    /// - Returns: the names of the migrations that ran now.
+    /// - Returns: the names of the migrations that ran now, the application's after the ledger's.
     package static func migrate(
         _ configuration: Configuration, logger: Logger
     ) async throws(LedgerError) -> [String] {
@@ -39,9 +39,13 @@ extension PostgresLedger {
         _ configuration: Configuration, logger: Logger
     ) async throws(LedgerError) -> SchemaStatus {
         do throws(PostgresError) {
-            let status = try await migrator(configuration, logger).status(deadline: configuration.callTimeout)
-            if !status.unknown.isEmpty { return .unknown(status.unknown) }
-            return status.pending.isEmpty ? .current : .outdated(pending: status.pending)
+            let deadline = configuration.callTimeout
+            let own = try await migrator(configuration, logger).status(deadline: deadline)
+            guard let schema = configuration.applicationSchema else {
+                return status(applied: own.applied + own.unknown)
+            }
+            let beside = try await schema.migrator(configuration.session(), logger: logger).status(deadline: deadline)
+            return status(applied: own.applied + own.unknown, beside.applied + beside.unknown, of: schema)
         } catch {
             throw LedgerError(error)
         }
@@ -62,19 +66,47 @@ extension PostgresLedger {
         }
     }
 
-    static func status(applied: [String]) -> SchemaStatus {
-        let known = migrations.map(\.name)
+    /// - Parameters:
+    ///   - applied: of the ledger's own migrations.
+    ///   - beside: of the application's, whose names are told with that of its schema.
+    static func status(
+        applied: [String], _ beside: [String] = [], of schema: ApplicationSchema? = nil
+    ) -> SchemaStatus {
+        func qualified(_ name: String) -> String { "\(schema?.name ?? "").\(name)" }
+        let applied = applied + beside.map(qualified)
+        let known = migrations.map(\.name) + (schema?.migrations.map { qualified($0.name) } ?? [])
         let unknown = applied.filter { !known.contains($0) }
         if !unknown.isEmpty { return .unknown(unknown) }
         let pending = known.filter { !applied.contains($0) }
         return pending.isEmpty ? .current : .outdated(pending: pending)
     }
 
+    /// Of the application's migrations, over a connection that is there already.
+    func appliedBeside(_ schema: ApplicationSchema) async throws(LedgerError) -> [String] {
+        let result: PostgresResult
+        do throws(PostgresError) {
+            result = try await query(schema.listApplied, [], on: general, within: configuration.callTimeout)
+        } catch {
+            // No schema, no table: nothing was applied.
+            if ["3F000", "42P01"].contains(error.sqlState) { return [] }
+            throw LedgerError(error)
+        }
+        return try decoding { () throws(PostgresError) in
+            var names: [String] = []
+            for row in result.rows { names.append(try row.text(0)) }
+            return names
+        }
+    }
+
     private static func runMigrations(
         _ configuration: Configuration, logger: Logger
     ) async throws(LedgerError) -> [String] {
         do throws(PostgresError) {
-            let ran = try await migrator(configuration, logger).run(deadline: configuration.maintenanceTimeout)
+            var ran = try await migrator(configuration, logger).run(deadline: configuration.maintenanceTimeout)
+            if let schema = configuration.applicationSchema {
+                ran += try await schema.migrator(configuration.session(), logger: logger)
+                    .run(deadline: configuration.maintenanceTimeout)
+            }
             let deadline = ContinuousClock.now + configuration.maintenanceTimeout
             let connection = try await PostgresConnection.connect(configuration.session(), deadline: deadline)
             do throws(PostgresError) {
@@ -97,6 +129,6 @@ extension PostgresLedger {
     private static func unknownSchema(_ names: [String]) -> LedgerError {
         LedgerError(
             .schemaUnknown,
-            "a newer release of Millrace has changed the ledger (\(names.joined(separator: ", "))): use that release")
+            "a newer release has changed the ledger (\(names.joined(separator: ", "))): use that release")
     }
 }

@@ -47,7 +47,11 @@ public final class PostgresLedger: JobLedger {
         let (isReadOnly, hasPartition, applied) = try decoding { () throws(PostgresError) in
             (try row.bool(0), try row.bool(1), try row.textArray(2).compactMap(\.self))
         }
-        try Self.require(Self.status(applied: applied))
+        if let schema = configuration.applicationSchema {
+            try Self.require(Self.status(applied: applied, await appliedBeside(schema), of: schema))
+        } else {
+            try Self.require(Self.status(applied: applied))
+        }
         guard !isReadOnly else { throw LedgerError(.misconfigured, "the server is read-only", sqlState: "25006") }
         guard hasPartition else { throw LedgerError(.unavailable, "today's partition of millrace.job_rows is missing") }
     }
@@ -119,6 +123,8 @@ extension PostgresLedger {
         public var waitingJobsMax: Int
         /// How long finished jobs are kept, counted in whole days. Default ``Limits/retention``.
         public var retention: Duration
+        /// The application's tables beside the ledger's. Default none.
+        package var applicationSchema: ApplicationSchema?
 
         public init(
             url: String, applicationName: String = "millrace", connections: Int = 4, transactionConnections: Int = 4,

@@ -73,10 +73,12 @@ public struct EnqueueOptions: Sendable {
     public var maxAttempts: Int?
     /// At most 16.
     public var tags: [String]
+    /// The W3C `traceparent` of what the job is a part of. Default none.
+    public var trace: String?
 
     public init(
         queue: QueueName? = nil, priority: Priority? = nil, delay: Duration? = nil, expiresAt: Timestamp? = nil,
-        timeout: Duration? = nil, maxAttempts: Int? = nil, tags: [String] = []
+        timeout: Duration? = nil, maxAttempts: Int? = nil, tags: [String] = [], trace: String? = nil
     ) {
         self.queue = queue
         self.priority = priority
@@ -85,5 +87,6 @@ public struct EnqueueOptions: Sendable {
         self.timeout = timeout
         self.maxAttempts = maxAttempts
         self.tags = tags
+        self.trace = trace
     }
 }
