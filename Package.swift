@@ -29,6 +29,9 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
@@ -49,8 +52,10 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.25.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
@@ -74,7 +79,7 @@ let package = Package(
 
         // Adapters: one contract on one driver each.
         .target(
-            name: "MillraceRedis", dependencies: ["Millrace", "RedisDriver", log],
+            name: "MillraceRedis", dependencies: ["Millrace", "RedisDriver", log, nioCore, nioPosix],
             resources: [.embedInCode("Scripts")], swiftSettings: settings),
         .target(
             name: "MillracePostgres", dependencies: ["Millrace", "PostgresDriver", log],
@@ -85,7 +90,10 @@ let package = Package(
             name: "MillraceWorker", dependencies: ["Millrace", log, nioCore, nioPosix, serviceLifecycle],
             swiftSettings: settings),
         .target(
-            name: "MillraceAPI", dependencies: ["Millrace", hummingbird, log, nioCore, serviceLifecycle],
+            name: "MillraceAPI",
+            dependencies: [
+                "Millrace", httpTypes, hummingbird, hummingbirdCore, log, nioCore, nioHTTPTypes, serviceLifecycle,
+            ],
             swiftSettings: settings),
 
         // The composition of all parts, a library so that others can build a binary with their own jobs.
@@ -96,15 +104,15 @@ let package = Package(
                 "RedisDriver", argumentParser, log, nioCore, nioPosix, serviceLifecycle, unixSignals, yams,
             ],
             swiftSettings: settings),
-        .executableTarget(name: "MillraceMain", dependencies: ["MillraceCLI"], swiftSettings: settings),
+        .executableTarget(
+            name: "MillraceMain", dependencies: ["Millrace", "MillraceCLI", "Storefront"], swiftSettings: settings),
 
         // The application that Millrace is made for, and that a newcomer reads.
         .target(
             name: "Storefront",
             dependencies: [
-                "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, hummingbird, log,
-                nioCore,
-                nioPosix, serviceLifecycle,
+                "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, httpTypes, log,
+                nioCore, nioPosix, serviceLifecycle,
             ],
             resources: [.embedInCode("Queries"), .embedInCode("Migrations")], swiftSettings: settings),
 
@@ -118,7 +126,9 @@ let package = Package(
             name: "MillraceTests", dependencies: ["Millrace", "MillraceTesting", log], swiftSettings: settings),
         .testTarget(
             name: "MillraceRedisTests",
-            dependencies: ["Millrace", "MillraceRedis", "MillraceTesting", "RedisDriver", log],
+            dependencies: [
+                "Millrace", "MillraceRedis", "MillraceTesting", "RedisDriver", log, nioCore, nioPosix,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "MillracePostgresTests",
@@ -131,22 +141,24 @@ let package = Package(
         .testTarget(
             name: "MillraceAPITests",
             dependencies: [
-                "Millrace", "MillraceAPI", "MillraceTesting", log, hummingbird,
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "Millrace", "MillraceAPI", "MillraceTesting", httpTypes, log, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "MillraceCLITests", dependencies: ["Millrace", "MillraceCLI", "MillraceTesting", log],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["PostgresDriver", "RedisDriver", asyncHTTPClient, log, nioCore, nioHTTP1],
+            name: "EndToEndTests",
+            dependencies: [
+                "CVips", "PostgresDriver", "RedisDriver", asyncHTTPClient, crypto, log, nioCore, nioHTTP1,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "StorefrontTests",
             dependencies: [
-                "CVips", "Millrace", "MillracePostgres", "MillraceTesting", "PostgresDriver", "Storefront", crypto,
-                hummingbird,
-                log, nioCore,
+                "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "MillraceTesting", "PostgresDriver",
+                "Storefront",
+                crypto, httpTypes, hummingbirdCore, log, nioCore,
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -18,6 +18,9 @@ extension APIServer {
         public var idleTimeout: Duration
         /// For a request's body as a whole. Default 60 s.
         public var bodyDeadline: Duration
+        /// Bytes a second that give an upload, which is not held in memory, one more second. Default 32 KiB, so that 50
+        /// MiB may take 28 minutes; 1 or more.
+        public var bodyRateMin: Int
         /// For a client to take an answer as a whole. Default 60 s.
         public var answerDeadline: Duration
         /// Bytes of bodies of all requests together. Default 128 MiB.
@@ -34,7 +37,7 @@ extension APIServer {
 
         public init(
             host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], connectionsMax: Int = 1000,
-            idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60),
+            idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60), bodyRateMin: Int = 32 * 1024,
             answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
             storeDeadline: Duration = .milliseconds(900), waitersMax: Int = 10_000,
             waitPollInterval: Duration = .seconds(5), pools: [Pool] = []
@@ -45,6 +48,7 @@ extension APIServer {
             self.connectionsMax = connectionsMax
             self.idleTimeout = idleTimeout
             self.bodyDeadline = bodyDeadline
+            self.bodyRateMin = bodyRateMin
             self.answerDeadline = answerDeadline
             self.bodyBytesMax = bodyBytesMax
             self.storeDeadline = storeDeadline

@@ -21,9 +21,11 @@ public struct APIServer: Service {
 
     /// - Parameters:
     ///   - catalog: the kinds of jobs that may be submitted.
+    ///   - routes: the application's own, after Millrace's; they are answered under the same rules.
     ///   - onListening: is told the port, once connections are accepted.
     package init(
-        configuration: Configuration, ledger: any JobLedger, broker: any JobBroker, catalog: JobCatalog, logger: Logger,
+        configuration: Configuration, ledger: any JobLedger, broker: any JobBroker, catalog: JobCatalog,
+        routes: [Route] = [], logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         let stores = Stores(
@@ -35,12 +37,13 @@ public struct APIServer: Service {
             logger: logger)
         let intake = Intake(
             stores: stores, submitter: JobSubmitter(ledger: ledger, broker: broker, logger: logger))
-        let routes =
+        let ownRoutes =
             SubmitRoutes(catalog: catalog, intake: intake, waiter: waiter).routes
             + JobRoutes(stores: stores, waiter: waiter).routes + QueueRoutes(stores: stores, catalog: catalog).routes
             + PoolRoutes(stores: stores, pools: configuration.pools).routes + HealthRoutes(stores: stores).routes
         responder = Responder(
-            table: RouteTable(routes: routes), originRule: OriginRule(allowedNames: configuration.hostNames),
+            table: RouteTable(routes: ownRoutes + routes),
+            originRule: OriginRule(allowedNames: configuration.hostNames),
             budget: BodyBudget(limit: configuration.bodyBytesMax), logger: logger)
         self.configuration = configuration
         self.logger = logger
@@ -79,7 +82,7 @@ public struct APIServer: Service {
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 ConnectionGuard(
-                    bodyDeadline: TimeAmount(configuration.bodyDeadline),
+                    bodyDeadline: TimeAmount(configuration.bodyDeadline), bodyRateMin: configuration.bodyRateMin,
                     answerDeadline: TimeAmount(configuration.answerDeadline))
             ],
             idleTimeout: TimeAmount(configuration.idleTimeout),

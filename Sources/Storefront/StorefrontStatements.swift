@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import PostgresDriver
+package import MillracePostgres
+import PostgresDriver
 
 /// The files of `Queries`, each under its own name.
 enum StorefrontStatements {
@@ -26,11 +27,8 @@ enum StorefrontStatements {
 
 /// The application's tables.
 package enum StorefrontSchema {
-    /// Beside `millrace`, whose migrations come first.
-    package static let name = "storefront"
-
     /// The files of `Migrations`, in order. Append only.
-    package static let migrations = [
-        Migration(name: "m0001_create_photos", file: PackageResources.m0001_create_photos_sql)
-    ]
+    package static let schema = ApplicationSchema(
+        name: "storefront",
+        migrations: [Migration(name: "m0001_create_photos", file: PackageResources.m0001_create_photos_sql)])
 }

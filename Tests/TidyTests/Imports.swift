@@ -4,7 +4,7 @@
 ///
 /// The build checks the targets of this package against each other (`--explicit-target-dependency-import-check`), but lets
 /// any of them import whatever other packages bring along. This table says what is meant; it is the picture of who knows
-/// what: drivers know no jobs, API and worker know no store, Hummingbird stays in the API and the application.
+/// what: drivers know no jobs, API and worker know no store, Hummingbird stays in the API.
 enum Imports {
     /// The language's own modules and the platform's C library.
     static let everywhere: Set<String> = [
@@ -26,9 +26,8 @@ enum Imports {
         ],
         "MillraceTesting": ["Millrace", "Logging", "Testing"],
         "Storefront": [
-            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CVips", "Crypto", "Foundation",
-            "HTTPTypes",
-            "Hummingbird*", "Logging", "NIO*", "ServiceLifecycle",
+            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CVips", "Crypto", "HTTPTypes", "Logging",
+            "NIO*", "ServiceLifecycle",
         ],
         "MillraceMain": ["Millrace", "MillraceCLI", "Storefront"],
     ]

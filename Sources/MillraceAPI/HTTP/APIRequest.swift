@@ -1,22 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
-import Logging
+package import HTTPTypes
+package import Logging
 import Millrace
 
 /// A request as a route sees it.
-struct APIRequest: Sendable {
-    let method: HTTPRequest.Method
-    let target: RequestTarget
-    let headers: HTTPFields
-    let body: BodyReader
+package struct APIRequest: Sendable {
+    package let method: HTTPRequest.Method
+    package let target: RequestTarget
+    package let headers: HTTPFields
+    package let body: BodyReader
     let inputClosure: @Sendable () async -> InputClosure?
     /// Carries the request's id.
-    let logger: Logger
+    package let logger: Logger
     /// The variable parts of the path, by their names in the route.
-    var pathParameters: [String: String] = [:]
+    package var pathParameters: [String: String] = [:]
 
-    func query(_ allowed: String...) throws(Problem) -> Query {
+    /// - Parameter inputClosure: tells that the client has gone; nil where nobody can tell.
+    package init(
+        method: HTTPRequest.Method, target: RequestTarget, headers: HTTPFields, body: BodyReader,
+        inputClosure: @escaping @Sendable () async -> InputClosure? = { nil }, logger: Logger
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.inputClosure = inputClosure
+        self.logger = logger
+    }
+
+    /// The parameters of the query.
+    /// - Throws: a problem that names the parameter, for one that is not allowed or doubled.
+    package func query(_ allowed: String...) throws(Problem) -> Query {
         try Query(target.parameters, allowed: allowed)
     }
 

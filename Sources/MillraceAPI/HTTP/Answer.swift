@@ -1,22 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
-import Millrace
-import NIOCore
+package import HTTPTypes
+package import Millrace
+package import NIOCore
 
-/// A whole answer to a request.
-struct Answer: Sendable {
-    var status: HTTPResponse.Status
-    var headers = HTTPFields()
-    var body: [UInt8]
+/// An answer to a request.
+///
+/// It is given an id, and `Cache-Control: no-store` unless it says otherwise; the answer to `HEAD` loses its body.
+package struct Answer: Sendable {
+    package enum Body: Sendable {
+        /// None, and no length either: for a status that has no body.
+        case none
+        case bytes([UInt8])
+        /// Read piece by piece while the client takes it.
+        ///
+        /// - Parameter next: the bytes from an offset on, one at least. What it throws breaks the connection, so that
+        ///   the client does not take the part for the whole.
+        case pieces(length: Int, next: @Sendable (_ offset: Int) async throws -> ByteBuffer)
+    }
 
-    init(status: HTTPResponse.Status = .ok, body: [UInt8], contentType: String = "application/json") {
+    package var status: HTTPResponse.Status
+    package var headers = HTTPFields()
+    package var body: Body
+
+    /// Without a body.
+    package init(status: HTTPResponse.Status) {
+        self.status = status
+        body = .none
+    }
+
+    package init(status: HTTPResponse.Status = .ok, body: [UInt8], contentType: String = "application/json") {
+        self.init(status: status, body: .bytes(body), contentType: contentType)
+    }
+
+    package init(status: HTTPResponse.Status = .ok, body: Body, contentType: String) {
         self.status = status
         self.body = body
         headers[.contentType] = contentType
     }
 
-    init(status: HTTPResponse.Status = .ok, _ members: (inout JSONWriter) -> Void) {
+    package init(status: HTTPResponse.Status = .ok, _ members: (inout JSONWriter) -> Void) {
         var json = JSONWriter()
         json.object(members)
         self.init(status: status, body: json.bytes)

@@ -8,7 +8,8 @@ import NIOHTTPTypes
 ///
 /// Hummingbird's idle time-out begins anew with each piece of a body and rests while an answer is under way, so a
 /// client that sends or reads a byte now and then would hold its connection for ever. Here a body has one deadline as a
-/// whole, and so has the writing of an answer. After an answer that says `Connection: close` the connection is closed,
+/// whole, and so has the writing of an answer. Where a long body is expected, its deadline moves on with each byte that
+/// came, so that it is bounded by a rate: an upload over a slow line is fine, one that drips is not. After an answer that says `Connection: close` the connection is closed,
 /// but not while the client is still sending: that would reset the connection, and the client would lose the answer.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
@@ -24,8 +25,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     let inputClosure = InputClosure()
     private let bodyDeadline: TimeAmount
+    /// Bytes each second that a long body has to have on the whole, once `bodyDeadline` is over.
+    private let bodyRateMin: Int
     private let answerDeadline: TimeAmount
     private var isReadingRequest = false
+    private var isLongBody = false
+    private var bodyStart: NIODeadline = .distantPast
+    private var bodyBytes = 0
     /// The request being read, or read last, says `Connection: close`.
     private var isLastWished = false
     /// The answer being written, or written last, is the last on this connection.
@@ -37,8 +43,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var bodyTimer: Scheduled<Void>?
     private var answerTimer: Scheduled<Void>?
 
-    init(bodyDeadline: TimeAmount, answerDeadline: TimeAmount) {
+    init(bodyDeadline: TimeAmount, bodyRateMin: Int, answerDeadline: TimeAmount) {
         self.bodyDeadline = bodyDeadline
+        self.bodyRateMin = bodyRateMin
         self.answerDeadline = answerDeadline
     }
 
@@ -46,10 +53,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             isReadingRequest = true
+            isLongBody = false
+            bodyStart = .now()
+            bodyBytes = 0
             isLastWished = head.headerFields[.connection]?.lowercased() == "close"
             bodyTimer?.cancel()
             bodyTimer = schedule(bodyDeadline, context) { $0.bodyIsLate($1) }
-        case .body: break
+        case .body(let piece): bodyBytes += piece.readableBytes
         case .end:
             isReadingRequest = false
             bodyTimer?.cancel()
@@ -102,6 +112,15 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func bodyIsLate(_ context: ChannelHandlerContext) {
         guard isReadingRequest else { return }
+        if isLongBody {
+            let gained = TimeAmount.milliseconds(Int64(bodyBytes) * 1000 / Int64(bodyRateMin))
+            let left = bodyStart + bodyDeadline + gained - .now()
+            // Not for every byte: a second is nothing to a body of minutes.
+            if left > .zero {
+                bodyTimer = schedule(max(left, .seconds(1)), context) { $0.bodyIsLate($1) }
+                return
+            }
+        }
         context.fireErrorCaught(BodyTooSlow())
         // Long enough for the answer that the error brings about; it closes the connection earlier.
         bodyTimer = schedule(Self.lingering, context) { $1.close(promise: nil) }
@@ -133,3 +152,35 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
 @available(*, unavailable)
 extension ConnectionGuard: Sendable {}
+
+extension ConnectionGuard {
+    /// A connection as those who answer its requests reach it.
+    struct Remote: Sendable {
+        private let channel: any Channel
+
+        init(_ channel: any Channel) {
+            self.channel = channel
+        }
+
+        /// Lets the body of the request being read take longer than others.
+        func expectLongBody() async {
+            let done = channel.eventLoop.submit {
+                try channel.pipeline.syncOperations.handler(type: ConnectionGuard.self).isLongBody = true
+            }
+            // Without the guard the connection is gone, as reading from it will tell.
+            try? await done.get()
+        }
+
+        /// Tells a client that waits for it to send the body.
+        func continueBody() {
+            channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
+        }
+
+        func inputClosure() async -> InputClosure? {
+            let found = channel.eventLoop.submit {
+                try channel.pipeline.syncOperations.handler(type: ConnectionGuard.self).inputClosure
+            }
+            return try? await found.get()
+        }
+    }
+}

@@ -3,7 +3,7 @@
 import Synchronization
 
 /// Tells those who answer a request that its client has gone.
-final class InputClosure: Sendable {
+package final class InputClosure: Sendable {
     private struct State {
         var isClosed = false
         var nextNumber: UInt64 = 0

@@ -3,7 +3,7 @@
 import Millrace
 
 /// The parameters of a query, each of which a route has to know.
-struct Query: Sendable {
+package struct Query: Sendable {
     private let values: [String: String]
 
     /// - Throws: a problem that names the parameter, for an unknown and for a doubled one.
@@ -27,7 +27,7 @@ struct Query: Sendable {
     /// A parameter's value as its reader understands it; nil when it was not given.
     ///
     /// - Parameter expected: what the problem says was expected where the reader returns nil.
-    func value<Value>(
+    package func value<Value>(
         _ name: String, expected: String, _ read: (String) -> Value?
     ) throws(Problem) -> Value? {
         guard let text = values[name] else { return nil }
@@ -40,7 +40,7 @@ struct Query: Sendable {
 
 extension String {
     /// In quotes, and cut where it is long: for messages that show a client what it sent.
-    var quoted: String {
+    package var quoted: String {
         let shown = prefix(80)
         return shown.endIndex == endIndex ? "\"\(self)\"" : "\"\(shown)…\""
     }

@@ -3,15 +3,15 @@
 import Millrace
 
 /// The path and the query of a request, decoded.
-struct RequestTarget: Sendable {
+package struct RequestTarget: Sendable {
     /// The path as it was sent, without the query.
-    let path: String
+    package let path: String
     /// The path's parts, percent-decoded.
     let segments: [String]
     let parameters: [(name: String, value: String)]
 
     /// nil unless both are well-formed: the path begins with `/`, and each `%` is followed by two digits of UTF-8.
-    init?(_ target: String) {
+    package init?(_ target: String) {
         // Bytes, not characters: a combining accent would hide the separator before it.
         guard let origin = Self.originForm(target.utf8[...]) else { return nil }
         let whole = origin.prefix { $0 != UInt8(ascii: "#") }

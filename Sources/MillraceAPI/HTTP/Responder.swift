@@ -33,7 +33,7 @@ struct Responder: HTTPResponder {
             answer = error.answer
         }
         answer.headers[.requestID] = id
-        answer.headers[.cacheControl] = "no-store"
+        if answer.headers[.cacheControl] == nil { answer.headers[.cacheControl] = "no-store" }
         answer.headers[.xContentTypeOptions] = "nosniff"
         logger.debug(
             "request answered",
@@ -41,8 +41,8 @@ struct Responder: HTTPResponder {
                 .method: "\(request.method.rawValue)", .path: "\(request.head.path?.prefix(200) ?? "")",
                 .status: "\(answer.status.code)", .elapsed: "\((ContinuousClock.now - start).milliseconds)ms",
             ])
-        answer.headers[.contentLength] = String(answer.body.count)
-        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
+        if let length = answer.body.length { answer.headers[.contentLength] = String(length) }
+        let body = request.method == .head ? ResponseBody() : answer.body.written
         return Response(status: answer.status, headers: answer.headers, body: body)
     }
 
@@ -51,12 +51,13 @@ struct Responder: HTTPResponder {
         guard let target = RequestTarget(request.head.path ?? "") else {
             throw Problem(.malformedRequest, "the path or the query is not well-formed")
         }
+        let connection = ConnectionGuard.Remote(channel)
         let apiRequest = APIRequest(
             method: request.method, target: target, headers: request.headers,
-            body: BodyReader(request, channel: channel, budget: budget),
-            inputClosure: { await Self.inputClosure(of: channel) }, logger: logger)
-        let (route, routed) = try table.find(apiRequest)
-        return try await route.handle(routed)
+            body: BodyReader(
+                request.body, headers: request.headers, budget: budget, connection: connection),
+            inputClosure: { await connection.inputClosure() }, logger: logger)
+        return try await table.answer(to: apiRequest)
     }
 
     /// The client's own id when it is fit for a log, else a new one.
@@ -68,11 +69,35 @@ struct Responder: HTTPResponder {
         }
         return Hexadecimal.digits(of: UInt64.random(in: .min ... .max).bigEndianBytes)
     }
+}
 
-    private static func inputClosure(of channel: any Channel) async -> InputClosure? {
-        let found = channel.eventLoop.submit {
-            try channel.pipeline.syncOperations.handler(type: ConnectionGuard.self).inputClosure
+extension Answer.Body {
+    fileprivate var length: Int? {
+        switch self {
+        case .none: nil
+        case .bytes(let bytes): bytes.count
+        case .pieces(let length, _): length
         }
-        return try? await found.get()
     }
+
+    fileprivate var written: ResponseBody {
+        switch self {
+        case .none: ResponseBody()
+        case .bytes(let bytes): ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .pieces(let length, let next):
+            ResponseBody(contentLength: length) { writer in
+                var offset = 0
+                while offset < length {
+                    let piece = try await next(offset)
+                    guard 1...(length - offset) ~= piece.readableBytes else { throw BrokenOff() }
+                    offset += piece.readableBytes
+                    try await writer.write(piece)
+                }
+                try await writer.finish(nil)
+            }
+        }
+    }
+
+    /// A body that has not the length that it was announced with.
+    private struct BrokenOff: Error {}
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
+package import HTTPTypes
 
 /// What answers a method on a path.
-struct Route: Sendable {
-    typealias Handler = @Sendable (APIRequest) async throws(Problem) -> Answer
+///
+/// ```swift
+/// Route(.get, "/v1/albums/{id}") { (request) throws(Problem) in
+///     _ = try request.query()
+///     return try await show(request.pathParameters["id"] ?? "")
+/// }
+/// ```
+package struct Route: Sendable {
+    package typealias Handler = @Sendable (APIRequest) async throws(Problem) -> Answer
 
     let method: HTTPRequest.Method
     /// Such as `/v1/jobs/{id}`; a part in braces stands for any text.
@@ -12,7 +19,7 @@ struct Route: Sendable {
     let handle: Handler
     fileprivate let segments: [Substring]
 
-    init(_ method: HTTPRequest.Method, _ pattern: String, _ handle: @escaping Handler) {
+    package init(_ method: HTTPRequest.Method, _ pattern: String, _ handle: @escaping Handler) {
         self.method = method
         self.pattern = pattern
         self.handle = handle
@@ -35,14 +42,23 @@ struct Route: Sendable {
 }
 
 /// All routes of the API.
-struct RouteTable: Sendable {
+package struct RouteTable: Sendable {
     let routes: [Route]
+
+    package init(routes: [Route]) {
+        self.routes = routes
+    }
+
+    package func answer(to request: APIRequest) async throws(Problem) -> Answer {
+        let (route, routed) = try find(request)
+        return try await route.handle(routed)
+    }
 
     /// The route for a request, and the request with the variable parts of its path.
     ///
     /// `HEAD` is answered as `GET` is.
     /// - Throws: a problem for an unknown path, and for a path without this method.
-    func find(_ request: APIRequest) throws(Problem) -> (Route, APIRequest) {
+    private func find(_ request: APIRequest) throws(Problem) -> (Route, APIRequest) {
         var methods: [HTTPRequest.Method] = []
         let wanted = request.method == .head ? .get : request.method
         for route in routes {

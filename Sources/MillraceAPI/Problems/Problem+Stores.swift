@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Logging
-import Millrace
+package import Logging
+package import Millrace
 
 extension Problem {
     /// What a caller is told of the ledger's refusal; the store's own words go to the log alone.
-    init(_ error: LedgerError, logger: Logger) {
+    package init(_ error: LedgerError, logger: Logger) {
         switch error.code {
         case .overloaded:
             self = .overloaded("too many requests wait for the ledger")
@@ -45,19 +45,19 @@ extension Problem {
         }
     }
 
-    static func away(_ detail: String) -> Problem {
+    package static func away(_ detail: String) -> Problem {
         var problem = Problem(.unavailable, detail)
         problem.retryAfter = 1
         return problem
     }
 
-    static func overloaded(_ detail: String) -> Problem {
+    package static func overloaded(_ detail: String) -> Problem {
         var problem = Problem(.overloaded, detail)
         problem.retryAfter = 1
         return problem
     }
 
-    static func unexpected(_ error: any Error, logger: Logger) -> Problem {
+    package static func unexpected(_ error: any Error, logger: Logger) -> Problem {
         logger.error("a request failed for no known reason", metadata: [.error: "\(error)"])
         return Problem(.internalError, "the server's log says more under this answer's X-Request-Id")
     }

@@ -4,54 +4,54 @@ import HTTPTypes
 import Millrace
 
 /// Why a request was not carried out, as a problem document (RFC 9457).
-struct Problem: Error, Sendable {
+package struct Problem: Error, Sendable {
     /// What went wrong, in a word that clients may rely on.
-    struct Kind: Sendable, Equatable {
+    package struct Kind: Sendable, Equatable {
         /// The last part of `type`, such as `invalid-field`.
         let name: String
         let title: String
         let status: HTTPResponse.Status
 
-        static let malformedRequest = Kind("malformed-request", "Malformed request", 400)
-        static let malformedJSON = Kind("malformed-json", "Malformed JSON", 400)
-        static let foreignOrigin = Kind("foreign-origin", "Request from a foreign origin", 403)
-        static let notFound = Kind("not-found", "Not found", 404)
-        static let methodNotAllowed = Kind("method-not-allowed", "Method not allowed", 405)
-        static let tooSlow = Kind("too-slow", "Request took too long to arrive", 408)
-        static let wrongState = Kind("wrong-state", "Not possible in this state", 409)
-        static let jobFailed = Kind("job-failed", "The job ended without a result", 409)
-        static let keyInFlight = Kind("key-in-flight", "First request still under way", 409)
-        static let tooLarge = Kind("too-large", "Request too large", 413)
-        static let unsupportedMediaType = Kind("unsupported-media-type", "Unsupported media type", 415)
-        static let invalidField = Kind("invalid-field", "Invalid field", 422)
-        static let invalidParameter = Kind("invalid-parameter", "Invalid parameter", 422)
-        static let invalidHeader = Kind("invalid-header", "Invalid header", 422)
-        static let keyReused = Kind("key-reused", "Idempotency key used for another request", 422)
-        static let internalError = Kind("internal-error", "Internal error", 500)
-        static let unavailable = Kind("unavailable", "A store is away", 503)
-        static let overloaded = Kind("overloaded", "Overloaded", 503)
+        package static let malformedRequest = Kind("malformed-request", "Malformed request", 400)
+        package static let malformedJSON = Kind("malformed-json", "Malformed JSON", 400)
+        package static let foreignOrigin = Kind("foreign-origin", "Request from a foreign origin", 403)
+        package static let notFound = Kind("not-found", "Not found", 404)
+        package static let methodNotAllowed = Kind("method-not-allowed", "Method not allowed", 405)
+        package static let tooSlow = Kind("too-slow", "Request took too long to arrive", 408)
+        package static let wrongState = Kind("wrong-state", "Not possible in this state", 409)
+        package static let jobFailed = Kind("job-failed", "The job ended without a result", 409)
+        package static let keyInFlight = Kind("key-in-flight", "First request still under way", 409)
+        package static let tooLarge = Kind("too-large", "Request too large", 413)
+        package static let unsupportedMediaType = Kind("unsupported-media-type", "Unsupported media type", 415)
+        package static let invalidField = Kind("invalid-field", "Invalid field", 422)
+        package static let invalidParameter = Kind("invalid-parameter", "Invalid parameter", 422)
+        package static let invalidHeader = Kind("invalid-header", "Invalid header", 422)
+        package static let keyReused = Kind("key-reused", "Idempotency key used for another request", 422)
+        package static let internalError = Kind("internal-error", "Internal error", 500)
+        package static let unavailable = Kind("unavailable", "A store is away", 503)
+        package static let overloaded = Kind("overloaded", "Overloaded", 503)
 
-        private init(_ name: String, _ title: String, _ status: Int) {
+        package init(_ name: String, _ title: String, _ status: Int) {
             self.name = name
             self.title = title
             self.status = HTTPResponse.Status(code: status)
         }
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// What failed, on what, and the limit or value seen.
-    let detail: String
+    package let detail: String
     /// Every fault that was found, where faults have places.
     var faults: [Fault] = []
     /// Faults beyond those that are listed.
     var unlistedFaults = 0
     /// Seconds.
-    var retryAfter: Int?
+    package var retryAfter: Int?
     var allow: String?
     /// The rest of the request is not worth reading.
-    var closesConnection = false
+    package var closesConnection = false
 
-    init(_ kind: Kind, _ detail: String) {
+    package init(_ kind: Kind, _ detail: String) {
         self.kind = kind
         self.detail = detail
     }
@@ -67,7 +67,7 @@ struct Problem: Error, Sendable {
         detail = "\(first.place.description): \(first.detail)\(rest)"
     }
 
-    var answer: Answer {
+    package var answer: Answer {
         var json = JSONWriter()
         json.object { json in
             json.member("type", "/problems/\(kind.name)")

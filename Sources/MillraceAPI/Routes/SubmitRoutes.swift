@@ -105,14 +105,6 @@ extension IdempotencyKey {
     }
 }
 
-extension StoredAnswer {
-    fileprivate func answer(isReplay: Bool) -> Answer {
-        var answer = answer
-        if isReplay { answer.headers[.idempotentReplayed] = "true" }
-        return answer
-    }
-}
-
 extension FinishWaiter {
     /// As `wait(for:atMost:)`, but for no longer than the client stays.
     func wait(for id: JobID, atMost duration: Duration, _ request: APIRequest) async -> Ending {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
-import Millrace
+package import HTTPTypes
+package import Millrace
 
 /// What a request's `Idempotency-Key` asks for.
-struct IdempotencyKey: Sendable {
+package struct IdempotencyKey: Sendable {
     /// Keys will belong to whoever sent them once callers can be told apart.
     private static let scope = "anyone"
 
     let key: String
 
     /// nil when the request has none.
-    init?(_ headers: HTTPFields) throws(Problem) {
+    package init?(_ headers: HTTPFields) throws(Problem) {
         let values = headers[values: .idempotencyKey]
         guard let key = values.first else { return nil }
         guard values.count == 1 else { throw .invalid(header: "Idempotency-Key", "given more than once") }
@@ -23,8 +23,12 @@ struct IdempotencyKey: Sendable {
         self.key = key
     }
 
-    /// - Parameter answer: replayed to those who repeat the request.
-    func idempotency(method: HTTPRequest.Method, path: String, body: [UInt8], answer: StoredAnswer) -> Idempotency {
+    /// - Parameters:
+    ///   - body: the request's; where it is too large to be held, the SHA-256 of it.
+    ///   - answer: replayed to those who repeat the request.
+    package func idempotency(method: HTTPRequest.Method, path: String, body: [UInt8], answer: StoredAnswer)
+        -> Idempotency
+    {
         var digest = SHA256()
         digest.update(Array("\(method.rawValue) \(path)\n".utf8))
         digest.update(body)
@@ -34,7 +38,7 @@ struct IdempotencyKey: Sendable {
 
 /// The answer to a submission as the ledger keeps it with its key: format (1 byte, 1) ‖ status (2, big end first) ‖
 /// length (2) and value of `Location` ‖ body.
-struct StoredAnswer: Sendable, Equatable {
+package struct StoredAnswer: Sendable, Equatable {
     private static let format: UInt8 = 1
 
     let status: Int
@@ -42,7 +46,7 @@ struct StoredAnswer: Sendable, Equatable {
     let location: String
     let body: [UInt8]
 
-    init(status: Int, location: String, body: [UInt8]) {
+    package init(status: Int, location: String, body: [UInt8]) {
         self.status = status
         self.location = location
         self.body = body
@@ -54,7 +58,7 @@ struct StoredAnswer: Sendable, Equatable {
     }
 
     /// nil for bytes that no release wrote.
-    init?(_ bytes: [UInt8]) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count >= 5, bytes[0] == Self.format else { return nil }
         let locationEnd = 5 + Int(bytes[3]) << 8 + Int(bytes[4])
         guard locationEnd <= bytes.count, let location = String(validating: bytes[5..<locationEnd], as: UTF8.self)
@@ -65,9 +69,11 @@ struct StoredAnswer: Sendable, Equatable {
             status: Int(bytes[1]) << 8 + Int(bytes[2]), location: location, body: Array(bytes[locationEnd...]))
     }
 
-    var answer: Answer {
+    /// - Parameter isReplay: whether it was given before, of which the header `Idempotent-Replayed` tells.
+    package func answer(isReplay: Bool) -> Answer {
         var answer = Answer(status: HTTPResponse.Status(code: status), body: body)
         if !location.isEmpty { answer.headers[.location] = location }
+        if isReplay { answer.headers[.idempotentReplayed] = "true" }
         return answer
     }
 }

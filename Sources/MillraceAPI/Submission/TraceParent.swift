@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
+package import HTTPTypes
 
 /// The W3C header that ties a job's run to the request that submitted it.
-enum TraceParent {
+package enum TraceParent {
     /// The header's value when it is well-formed; by its specification any other is passed over.
-    static func value(_ headers: HTTPFields) -> String? {
+    package static func value(_ headers: HTTPFields) -> String? {
         let values = headers[values: .traceParent]
         guard values.count == 1, let value = values.first, value.utf8.count == 55 else { return nil }
         let parts = value.split(separator: "-", omittingEmptySubsequences: false)

@@ -1,45 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Logging
-public import Millrace
-public import MillracePostgres
-public import ServiceLifecycle
+package import Logging
+package import Millrace
+package import MillraceAPI
+package import MillracePostgres
+package import ServiceLifecycle
 
 /// Photo storage: uploads are kept byte for byte, a job makes of each what is shown, and the database says which belong
 /// to whom.
 ///
 /// ```swift
-/// let photos = PhotoStorage(folder: ".millrace/blobs")
+/// let photos = PhotoStorage(folder: "/var/lib/millrace/blobs")
+/// try photos.check()                                                 // worker and API
 /// photos.register(in: &handlers)                                     // worker and API
-/// let api = photos.api(ledger: ledger, logger: logger)               // API
+/// let (routes, services) = photos.serving(ledger: ledger, logger: logger)   // API
 /// ```
 ///
-/// Its tables are made by ``StorefrontSchema``. All processes of a database must be given the same folder.
-public struct PhotoStorage: Sendable {
-    /// Where blobs are kept unless a configuration says otherwise, relative to the working folder.
-    public static let defaultFolder = ".millrace/blobs"
-
+/// Its tables are those of ``StorefrontSchema``. All processes of a database must be given the same folder.
+package struct PhotoStorage: Sendable {
+    private let folder: String?
     private let openBlobs: @Sendable (String) -> any BlobStore
     private let budget = DecodingBudget(limit: PhotoLimits.decodingBytesMax)
 
-    /// - Parameter folder: made when the first photo comes, if it is missing. Default ``defaultFolder``.
-    public init(folder: String = PhotoStorage.defaultFolder) {
-        self.init { LocalBlobStore(root: folder, name: $0) }
+    /// - Parameter folder: made if it is missing.
+    package init(folder: String) {
+        self.folder = folder
+        openBlobs = { LocalBlobStore(root: folder, name: $0) }
     }
 
     init(openBlobs: @escaping @Sendable (String) -> any BlobStore) {
+        folder = nil
         self.openBlobs = openBlobs
     }
 
+    /// Makes the folder if it is missing, and tries whether this process may write in it.
+    /// - Throws: ``BlobError``, in the system's own words.
+    package func check() throws {
+        if let folder { try LocalBlobStore.check(root: folder) }
+    }
+
     /// Adds the kind `photos.store` and its handler.
-    public func register(in handlers: inout JobHandlers) {
+    package func register(in handlers: inout JobHandlers) {
         let storer = PhotoStorer(openBlobs: openBlobs, budget: budget)
         handlers.register(StorePhoto.self) { job, context in try await storer.run(job, context) }
     }
 
-    /// What the process of the API needs: routes, and a service beside it.
-    public func api(ledger: PostgresLedger, logger: Logger) -> (routes: PhotoRoutes, sweeper: any Service) {
+    /// What the process of the API runs: routes, and services beside them.
+    package func serving(ledger: PostgresLedger, logger: Logger) -> (routes: [Route], services: [any Service]) {
         let files = PhotoFiles(ledger: ledger, openBlobs: openBlobs)
-        return (PhotoRoutes(files: files, logger: logger), BlobSweeper(files: files, logger: logger))
+        return (PhotoRoutes(files: files).routes, [BlobSweeper(files: files, logger: logger)])
     }
 }

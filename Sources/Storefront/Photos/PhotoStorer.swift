@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import Millrace
 import MillracePostgres
 import Synchronization
@@ -13,6 +14,8 @@ import Synchronization
 struct PhotoStorer: Sendable {
     /// How long a job waits for others to give memory back.
     private static let memoryPause: Duration = .seconds(2)
+    /// How long a job waits for an operator to make room on the disk.
+    private static let diskPause: Duration = .seconds(30)
 
     private let openBlobs: @Sendable (String) -> any BlobStore
     private let budget: DecodingBudget
@@ -22,10 +25,19 @@ struct PhotoStorer: Sendable {
         self.budget = budget
     }
 
-    /// - Throws: ``JobSignal`` with `.permanent` when the file is at fault, with `.snooze` while memory is short;
-    ///   ``BlobError`` and
-    ///   whatever the transaction throws.
+    /// - Throws: ``JobSignal`` with `.permanent` when the file is at fault, with `.snooze` while memory or room on the
+    ///   disk is short; ``BlobError`` and whatever the transaction throws.
     func run(_ job: StorePhoto, _ context: JobContext) async throws -> StorePhoto.Output {
+        do {
+            return try await store(job, context)
+        } catch let error as BlobError where error.code == .full {
+            // Not the photo's fault, and it was promised to be stored.
+            context.logger.warning("no room for a photo's variants, waiting", metadata: [.error: "\(error)"])
+            throw JobSignal.snooze(Self.diskPause)
+        }
+    }
+
+    private func store(_ job: StorePhoto, _ context: JobContext) async throws -> StorePhoto.Output {
         let blobs = openBlobs(job.original.store)
         let original: any BlobReader
         do throws(BlobError) {

@@ -43,7 +43,7 @@ struct APIFixture: Sendable {
     static func run(
         _ change: (inout APIServer.Configuration) -> Void = { _ in },
         wrapLedger: (MemoryLedger) -> any JobLedger = { $0 },
-        wrapBroker: (MemoryBroker) -> any JobBroker = { $0 },
+        wrapBroker: (MemoryBroker) -> any JobBroker = { $0 }, routes: [Route] = [],
         logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ test: (APIFixture) async throws -> Void
     ) async throws {
@@ -57,7 +57,7 @@ struct APIFixture: Sendable {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(
             configuration: configuration, ledger: wrapLedger(ledger), broker: wrapBroker(broker), catalog: catalog,
-            logger: logger, onListening: { port.yield($0) })
+            routes: routes, logger: logger, onListening: { port.yield($0) })
         let services = ServiceGroup(services: [server], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

@@ -76,7 +76,7 @@ import Testing
             let reader = BytesReader(try picture.encoded(suffix))
             var bytes = ImageBytes(reader)
             let format = try #require(ImageFormat(signature: try bytes.take(12, at: 0)))
-            return try DecodingCost.bytes(of: try .read(format, from: reader), in: reader) - (64 << 20)
+            return try DecodingCost.bytes(of: try .read(format, from: reader), in: reader) - DecodingCost.baseBytes
         }
 
         #expect(try cost(".jpg") == 0)

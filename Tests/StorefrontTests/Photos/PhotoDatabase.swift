@@ -36,13 +36,10 @@ struct PhotoDatabase: Sendable {
 
     private func withLedger(_ body: (PostgresLedger, PhotoDatabase) async throws -> Void) async throws {
         // Tests share two cores.
-        let configuration = PostgresLedger.Configuration(
+        var configuration = PostgresLedger.Configuration(
             url: url, acceptTimeout: .seconds(20), callTimeout: .seconds(20), maintenanceTimeout: .seconds(60))
+        configuration.applicationSchema = StorefrontSchema.schema
         _ = try await PostgresLedger.migrate(configuration, logger: Self.logger)
-        _ = try await Migrator(
-            PostgresConfiguration(url: url), migrations: StorefrontSchema.migrations, schema: StorefrontSchema.name,
-            logger: Self.logger
-        ).run(deadline: .seconds(30))
         let ledger = PostgresLedger(configuration, logger: Self.logger)
         do {
             try await body(ledger, self)

@@ -2,13 +2,13 @@
 
 import Foundation
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import Millrace
+import MillraceAPI
 import MillracePostgres
 import MillraceTesting
 import NIOCore
-import Synchronization
 import Testing
 
 @testable import Storefront
@@ -19,7 +19,7 @@ struct PhotoFixture: Sendable {
     let database: PhotoDatabase
     let ledger: PostgresLedger
     let files: PhotoFiles
-    let routes: PhotoRoutes
+    let table: RouteTable
     let handlers: JobHandlers
 
     /// - Parameter wrap: what stands before the blob store.
@@ -35,7 +35,7 @@ struct PhotoFixture: Sendable {
             try await body(
                 PhotoFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
-                    routes: PhotoRoutes(files: files, logger: PhotoDatabase.logger), handlers: handlers))
+                    table: RouteTable(routes: PhotoRoutes(files: files).routes), handlers: handlers))
         }
     }
 
@@ -55,21 +55,34 @@ struct PhotoFixture: Sendable {
         _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:],
         body: RequestBody = .init(buffer: .init())
     ) async throws -> Reply {
-        let head = HTTPRequest(
-            method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers)
-        let response = try #require(
-            await routes.respond(to: Request(head: head, body: body), continueBody: {}), "\(path) is no path of photos")
-        let collector = Collector()
-        try await response.body.write(CollectingWriter(collector: collector))
+        let request = APIRequest(
+            method: method, target: try #require(RequestTarget(path)), headers: headers,
+            body: BodyReader(body, headers: headers), logger: PhotoDatabase.logger)
+        let answer: Answer
+        do throws(Problem) {
+            answer = try await table.answer(to: request)
+        } catch {
+            answer = error.answer
+        }
         return Reply(
-            status: response.status.code, headers: response.headers, body: collector.bytes.withLock { Array($0) })
+            status: answer.status.code, headers: answer.headers, body: try await Self.bytes(of: answer.body))
     }
 
-    func upload(_ file: [UInt8]) async throws -> Reply {
-        try await send(
-            .post, "/v1/photos",
-            headers: [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"],
-            body: Self.pieces(of: file))
+    private static func bytes(of body: Answer.Body) async throws -> [UInt8] {
+        switch body {
+        case .none: return []
+        case .bytes(let bytes): return bytes
+        case .pieces(let length, let next):
+            var bytes: [UInt8] = []
+            while bytes.count < length { bytes += try await next(bytes.count).readableBytesView }
+            return bytes
+        }
+    }
+
+    func upload(_ file: [UInt8], headers: HTTPFields = [:]) async throws -> Reply {
+        var all: HTTPFields = [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"]
+        all.append(contentsOf: headers)
+        return try await send(.post, "/v1/photos", headers: all, body: Self.pieces(of: file))
     }
 
     func store(_ file: [UInt8]) async throws -> (photo: String, job: JobID) {
@@ -126,20 +139,6 @@ struct PhotoFixture: Sendable {
     func contents(_ path: String) throws -> [UInt8] {
         try Array(Data(contentsOf: URL(fileURLWithPath: "\(folder.path)/\(path)")))
     }
-}
-
-private final class Collector: Sendable {
-    let bytes = Mutex<[UInt8]>([])
-}
-
-private struct CollectingWriter: ResponseBodyWriter {
-    let collector: Collector
-
-    mutating func write(_ buffer: ByteBuffer) async throws {
-        collector.bytes.withLock { $0 += buffer.readableBytesView }
-    }
-
-    consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
 }
 
 /// A blob store in which a test can meddle.

@@ -2,6 +2,12 @@
 
 import Millrace
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Blobs as files below a folder on this machine's disk, shared by all processes that are given the same folder.
 ///
 ///     root/NAME/incoming/…           staged, under random names
@@ -19,6 +25,15 @@ public struct LocalBlobStore: BlobStore {
     init(root: String, name: String) {
         self.root = root
         self.name = name
+    }
+
+    /// Makes the root if it is missing, and a file in it, which is removed at once.
+    static func check(root: String) throws(BlobError) {
+        let folder = try OpenFolder.make(path: root)
+        var generator = SystemRandomNumberGenerator()
+        let name = "check-\(Hexadecimal.digits(of: generator.next().bigEndianBytes))"
+        close(try folder.createFile(name))
+        try folder.removeFile(name)
     }
 
     public func stage() throws(BlobError) -> any StagedBlob {

@@ -1,123 +1,143 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
-public import Hummingbird
 import Logging
 import Millrace
+import MillraceAPI
 import MillracePostgres
 import NIOCore
 
 /// `/v1/photos`: uploads, what is known of a photo, its variants, its deletion.
-public struct PhotoRoutes: Sendable {
+struct PhotoRoutes: Sendable {
     private static let timeout: Duration = .seconds(5)
+    private static let pieceLength = 64 * 1024
 
     private let files: PhotoFiles
     private let upload: PhotoUpload
-    private let logger: Logger
 
-    init(files: PhotoFiles, logger: Logger) {
+    init(files: PhotoFiles) {
         self.files = files
-        self.logger = logger
         upload = PhotoUpload(files: files, slots: UploadSlots())
     }
 
-    /// Answers a request, or returns nil when its path is none of these.
-    ///
-    /// - Parameters:
-    ///   - request: its body is read piece by piece, and may be left unread when the request is refused; the answer
-    ///     says `Connection: close` then.
-    ///   - continueBody: sends `100 Continue` where the client waits for it.
-    public func respond(to request: Request, continueBody: () -> Void) async -> Response? {
-        guard let target = PhotoTarget(path: request.head.path ?? "") else { return nil }
-        var isBodyRead =
-            request.headers[.contentLength].map { $0 == "0" } ?? (request.headers[.transferEncoding] == nil)
-        do {
-            return try await respond(to: request, target, continueBody, &isBodyRead)
-        } catch {
-            return PhotoProblem(error, logger: logger).response(isBodyLeft: !isBodyRead)
-        }
+    var routes: [Route] {
+        [
+            Route(.post, PhotoAddress.all) { (request) throws(Problem) in try await upload.take(request) },
+            Route(.get, "\(PhotoAddress.all)/{id}") { (request) throws(Problem) in try await show(request) },
+            Route(.delete, "\(PhotoAddress.all)/{id}") { (request) throws(Problem) in try await delete(request) },
+            Route(.get, "\(PhotoAddress.all)/{id}/{variant}") { (request) throws(Problem) in
+                try await variant(request)
+            },
+        ]
     }
 
-    private func respond(
-        to request: Request, _ target: PhotoTarget, _ continueBody: () -> Void, _ isBodyRead: inout Bool
-    ) async throws -> Response {
-        switch (request.method, target) {
-        case (.post, .photos):
-            let length = request.headers[.contentLength].flatMap(Int.init)
-            let (photo, job) = try await upload.take(
-                request.body, declaredLength: length, continueBody: continueBody, isBodyRead: &isBodyRead)
-            return PhotoView.accepted(photo, job)
-        case (.get, .photo(let id)), (.head, .photo(let id)):
-            return try await show(id).answering(request)
-        case (.get, .variant(let id, let box)), (.head, .variant(let id, let box)):
-            return try await variant(id, box, request)
-        case (.delete, .photo(let id)):
-            try await delete(id)
-            return Response(status: .noContent)
-        default:
-            var problem = PhotoProblem(
-                .methodNotAllowed, "this path takes \(target.methods), not \(request.method.rawValue.prefix(20))")
-            problem.allow = target.methods
-            throw problem
+    private func show(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let id = try request.photoID()
+        let row = try await Problem.told(request.logger) {
+            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.read(id, in: $0) }
         }
-    }
-
-    private func show(_ id: PhotoID) async throws -> Response {
-        let row = try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.read(id, in: $0) }
-        guard let row else { throw Self.missing(id) }
+        guard let row else { throw .missing(id) }
         return PhotoView.photo(row)
     }
 
-    private func variant(_ id: PhotoID, _ box: Int, _ request: Request) async throws -> Response {
-        let found = try await files.ledger.transaction(timeout: Self.timeout) {
-            try PhotoRows.variant(id, box: box, in: $0)
+    private func variant(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let (id, box) = (try request.photoID(), try request.variantBox())
+        let found = try await Problem.told(request.logger) {
+            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.variant(id, box: box, in: $0) }
         }
         guard let digest = found else {
-            throw PhotoProblem(.notFound, "there is no photo \(id), or its variants are not made yet")
+            throw Problem(.notFound, "there is no photo \(id), or its variants are not made yet")
         }
-        var headers = HTTPFields()
-        headers[.eTag] = "\"\(digest)\""
-        headers[.cacheControl] = "public, max-age=31536000, immutable"
-        headers[.xContentTypeOptions] = "nosniff"
-        if let known = request.headers[.ifNoneMatch], known == "*" || known.contains("\"\(digest)\"") {
-            return Response(status: .notModified, headers: headers)
-        }
-        let blobs = try await files.blobs()
+        let isKnown = request.headers[.ifNoneMatch].map { $0 == "*" || $0.contains("\"\(digest)\"") } ?? false
+        var answer =
+            isKnown
+            ? Answer(status: .notModified)
+            : Answer(body: try await body(digest, of: id, request), contentType: "image/webp")
+        answer.headers[.eTag] = "\"\(digest)\""
+        answer.headers[.cacheControl] = "public, max-age=31536000, immutable"
+        return answer
+    }
+
+    private func body(
+        _ digest: BlobDigest, of id: PhotoID, _ request: APIRequest
+    ) async throws(Problem) -> Answer.Body {
         let blob: any BlobReader
         do {
+            let blobs = try await files.blobs()
             blob = try await FileThreads.run { try blobs.open(digest) }
         } catch let error as BlobError where error.code == .missing {
             // Deleted since its row was read; else it has been lost, and somebody should know.
-            logger.error("a photo's blob is missing", metadata: [.error: "\(error)", .address: "\(id)"])
-            throw Self.missing(id)
+            request.logger.error("a photo's blob is missing", metadata: [.error: "\(error)", .address: "\(id)"])
+            throw .missing(id)
+        } catch {
+            throw Problem(error, logger: request.logger)
         }
-        headers[.contentType] = "image/webp"
-        headers[.contentLength] = String(blob.size)
-        return Response(
-            status: .ok, headers: headers, body: request.method == .head ? ResponseBody() : BlobBody.body(of: blob))
+        return .pieces(length: Int(blob.size)) { offset in
+            try await FileThreads.run {
+                let length = min(Self.pieceLength, Int(blob.size) - offset)
+                var buffer = ByteBuffer()
+                try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { bytes in
+                    try blob.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: bytes.prefix(length)), at: Int64(offset))
+                }
+                return buffer
+            }
+        }
     }
 
-    private func delete(_ id: PhotoID) async throws {
-        let forgotten = try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.delete(id, in: $0) }
-        guard let forgotten else { throw Self.missing(id) }
+    private func delete(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let id = try request.photoID()
+        try await request.body.expectNone()
+        let forgotten = try await Problem.told(request.logger) {
+            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.delete(id, in: $0) }
+        }
+        guard let forgotten else { throw .missing(id) }
         // The photo is gone for good by now; what cannot be deleted at once is swept.
         do {
             let remover = BlobRemover(ledger: files.ledger, blobs: try await files.blobs())
             for digest in forgotten { _ = try await remover.remove(digest) }
         } catch {
-            logger.warning("blobs of a deleted photo are left to the sweep", metadata: [.error: "\(error)"])
+            request.logger.warning(
+                "blobs of a deleted photo are left to the sweep", metadata: [.error: "\(error)"])
         }
-    }
-
-    private static func missing(_ id: PhotoID) -> PhotoProblem {
-        PhotoProblem(.notFound, "there is no photo \(id)")
+        return Answer(status: .noContent)
     }
 }
 
-extension Response {
-    /// Without its body, for `HEAD`.
-    fileprivate func answering(_ request: Request) -> Response {
-        // Made anew: setting the body would set the length to its own.
-        request.method == .head ? Response(status: status, headers: headers, body: ResponseBody()) : self
+/// The addresses of photos.
+enum PhotoAddress {
+    static let all = "/v1/photos"
+
+    static func photo(_ id: PhotoID) -> String { "\(all)/\(id)" }
+    static func variant(_ id: PhotoID, box: Int) -> String { "\(all)/\(id)/\(box).webp" }
+}
+
+extension APIRequest {
+    /// The photo that the path names.
+    fileprivate func photoID() throws(Problem) -> PhotoID {
+        let text = pathParameters["id"] ?? ""
+        guard let id = PhotoID(text) else {
+            throw Problem(.notFound, "\(text.quoted) is not a photo's id: a UUID of 36 characters")
+        }
+        return id
+    }
+
+    /// The box of the variant that the path names.
+    fileprivate func variantBox() throws(Problem) -> Int {
+        let text = pathParameters["variant"] ?? ""
+        guard let box = PhotoLimits.boxes.first(where: { "\($0).webp" == text }) else {
+            let known = PhotoLimits.boxes.map { "\($0).webp" }.joined(separator: ", ")
+            throw Problem(.notFound, "a photo has no \(text.quoted), it has \(known)")
+        }
+        return box
+    }
+}
+
+extension Problem {
+    fileprivate static func missing(_ id: PhotoID) -> Problem {
+        Problem(.notFound, "there is no photo \(id)")
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Hummingbird
+import HTTPTypes
+import Logging
 import Millrace
+import MillraceAPI
 import MillracePostgres
 import NIOCore
 import Synchronization
@@ -11,80 +13,98 @@ import Synchronization
 /// 1. The bytes are staged; their first ones tell the kind of image, their count is bounded, their SHA-256 is their
 ///    name.
 /// 2. The header tells the dimensions.
-/// 3. One transaction publishes the blob, writes the photo's row and submits its job. A process that ends before its
-///    commit leaves a blob without a row at most, which is swept.
+/// 3. One transaction takes note of the request's idempotency key, publishes the blob, writes the photo's row and
+///    submits its job. A process that ends before its commit leaves a blob without a row at most, which is swept.
 struct PhotoUpload: Sendable {
     private static let timeout: Duration = .seconds(10)
 
     let files: PhotoFiles
     let slots: UploadSlots
 
-    /// - Parameters:
-    ///   - declaredLength: the header `Content-Length`, where there is one.
-    ///   - continueBody: called once the client may send the body.
-    ///   - isBodyRead: set when all of the body was read.
-    /// - Throws: ``PhotoProblem``, and what the stores throw.
-    func take(
-        _ body: RequestBody, declaredLength: Int?, continueBody: () -> Void, isBodyRead: inout Bool
-    ) async throws -> (photo: PhotoID, job: JobID) {
-        if let declaredLength, declaredLength > PhotoLimits.bytesMax { throw Self.tooLarge("\(declaredLength)") }
-        guard slots.take() else {
-            throw PhotoProblem(.overloaded, "\(PhotoLimits.uploadsMax) uploads are under way already")
+    func take(_ request: APIRequest) async throws(Problem) -> Answer {
+        let key: IdempotencyKey?
+        let blob: any StagedBlob
+        do throws(Problem) {
+            _ = try request.query()
+            key = try IdempotencyKey(request.headers)
+            guard slots.take() else {
+                throw .overloaded("\(PhotoLimits.uploadsMax) uploads are under way already")
+            }
+        } catch {
+            throw request.body.isEmpty ? error : error.closing
         }
         defer { slots.giveBack() }
-        let store = try await files.storeName()
-        let blobs = try await files.blobs()
-        let blob = try await FileThreads.run { try blobs.stage() }
-        continueBody()
-        let format = try await receive(body, into: blob, declaredLength)
-        isBodyRead = true
-        let (digest, header) = try await FileThreads.run { (try blob.seal(), try Self.header(format, of: blob)) }
-        guard let original = BlobReference(store: store, digest: digest) else {
+        do {
+            let blobs = try await files.blobs()
+            blob = try await FileThreads.run { try blobs.stage() }
+        } catch {
+            throw Problem(error, logger: request.logger).closing
+        }
+        let format = try await receive(request, into: blob)
+        return try await Problem.told(request.logger) {
+            let (digest, header) = try await FileThreads.run { (try blob.seal(), try Self.header(format, of: blob)) }
+            return try await submit(blob, digest, header, key, request)
+        }
+    }
+
+    private func receive(_ request: APIRequest, into blob: any StagedBlob) async throws(Problem) -> ImageFormat {
+        var signature: [UInt8] = []
+        var format: ImageFormat?
+        let count = try await request.body.eachPiece(upTo: PhotoLimits.bytesMax) { (piece) throws(Problem) in
+            if format == nil {
+                signature += piece.readableBytesView.prefix(ImageFormat.signatureLength - signature.count)
+                if signature.count == ImageFormat.signatureLength { format = try Self.format(signature) }
+            }
+            try await Problem.told(request.logger) {
+                try await FileThreads.run { try piece.withUnsafeReadableBytes { try blob.append($0) } }
+            }
+        }
+        guard count > 0 else { throw Problem(.invalidPhoto, "the body is empty") }
+        return if let format { format } else { try Self.format(signature) }
+    }
+
+    private func submit(
+        _ blob: any StagedBlob, _ digest: BlobDigest, _ header: ImageHeader, _ key: IdempotencyKey?,
+        _ request: APIRequest
+    ) async throws -> Answer {
+        guard let original = BlobReference(store: try await files.storeName(), digest: digest) else {
             preconditionFailure("the store's name was read as a UUID")
         }
         let photo = PhotoID()
-        let job = try await files.ledger.transaction(timeout: Self.timeout) { transaction in
-            try BlobLock.share([digest], in: transaction)
-            try blob.publish()
-            let job = try transaction.enqueue(StorePhoto(photo: photo, original: original))
-            try PhotoRows.insert(photo, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
-            return job
-        }
-        return (photo, job)
-    }
-
-    private func receive(
-        _ body: RequestBody, into blob: any StagedBlob, _ declaredLength: Int?
-    ) async throws -> ImageFormat {
-        var signature: [UInt8] = []
-        var format: ImageFormat?
-        var count = 0
+        let options = EnqueueOptions(trace: TraceParent.value(request.headers))
         do {
-            for try await chunk in body {
-                count += chunk.readableBytes
-                guard count <= PhotoLimits.bytesMax else { throw Self.tooLarge("more") }
-                if format == nil {
-                    signature += chunk.readableBytesView.prefix(ImageFormat.signatureLength - signature.count)
-                    if signature.count == ImageFormat.signatureLength { format = try Self.format(signature) }
+            let answer = try await files.ledger.transaction(timeout: Self.timeout) { transaction in
+                let job = try transaction.enqueue(StorePhoto(photo: photo, original: original), options)
+                let answer = PhotoView.accepted(photo, job)
+                if let key {
+                    let idempotency = key.idempotency(
+                        method: request.method, path: request.target.path, body: digest.bytes, answer: answer)
+                    if case .replayed(let first) = try transaction.note(idempotency) { throw Replayed(answer: first) }
                 }
-                try await FileThreads.run {
-                    try chunk.withUnsafeReadableBytes { try blob.append($0) }
-                }
+                try BlobLock.share([digest], in: transaction)
+                try blob.publish()
+                try PhotoRows.insert(
+                    photo, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
+                return answer
             }
-        } catch let error where !(error is PhotoProblem || error is BlobError || error is CancellationError) {
-            throw PhotoProblem(.malformedRequest, "the body breaks off, or does not arrive in time")
+            return answer.answer(isReplay: false)
+        } catch let replay as Replayed {
+            guard let stored = StoredAnswer(replay.answer) else {
+                throw LedgerError(.protocolViolation, "a stored answer cannot be read")
+            }
+            return stored.answer(isReplay: true)
         }
-        guard declaredLength == nil || declaredLength == count else {
-            throw PhotoProblem(.malformedRequest, "the body ends before its Content-Length")
-        }
-        guard count > 0 else { throw PhotoProblem(.invalidPhoto, "the body is empty") }
-        return try format ?? Self.format(signature)
     }
 
-    private static func format(_ signature: [UInt8]) throws -> ImageFormat {
+    /// Rolls the transaction back: the request was carried out before.
+    private struct Replayed: Error {
+        let answer: [UInt8]
+    }
+
+    private static func format(_ signature: [UInt8]) throws(Problem) -> ImageFormat {
         guard let format = ImageFormat(signature: signature) else {
             let names = ImageFormat.allCases.map(\.name).joined(separator: ", ")
-            throw PhotoProblem(.unsupportedMediaType, "by its first bytes the body is none of \(names)")
+            throw Problem(.unsupportedMediaType, "by its first bytes the body is none of \(names)")
         }
         return format
     }
@@ -94,18 +114,14 @@ struct PhotoUpload: Sendable {
         do {
             header = try ImageHeader.read(format, from: blob)
         } catch let error as ImageError {
-            throw PhotoProblem(.invalidPhoto, "the header of this \(format.name) cannot be read: \(error)")
+            throw Problem(.invalidPhoto, "the header of this \(format.name) cannot be read: \(error)")
         }
         guard header.pixels <= PhotoLimits.pixelsMax else {
-            throw PhotoProblem(
+            throw Problem(
                 .invalidPhoto,
                 "the photo has \(header.width)×\(header.height) pixels, at most \(PhotoLimits.pixelsMax) are taken")
         }
         return header
-    }
-
-    private static func tooLarge(_ seen: String) -> PhotoProblem {
-        PhotoProblem(.tooLarge, "the body has \(seen) bytes, at most \(PhotoLimits.bytesMax) are taken")
     }
 }
 

@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Hummingbird
+import HTTPTypes
 import Millrace
 import MillraceAPI
 
 /// Photos as the API shows them.
 enum PhotoView {
-    static func accepted(_ photo: PhotoID, _ job: JobID) -> Response {
-        let address = PhotoTarget.photo(photo).path
+    static func accepted(_ photo: PhotoID, _ job: JobID) -> StoredAnswer {
+        let address = PhotoAddress.photo(photo)
         var json = JSONWriter()
         json.object { json in
             json.member("photo") { link(&$0, "\(photo)", address) }
             json.member("job") { link(&$0, "\(job)", "/v1/jobs/\(job)") }
         }
-        var response = Response.json(json.bytes, status: .accepted)
-        response.headers[.location] = address
-        return response
+        return StoredAnswer(status: HTTPResponse.Status.accepted.code, location: address, body: json.bytes)
     }
 
-    static func photo(_ row: PhotoRow) -> Response {
-        var json = JSONWriter()
-        json.object { json in
+    static func photo(_ row: PhotoRow) -> Answer {
+        Answer { json in
             json.member("id", "\(row.id)")
-            json.member("url", PhotoTarget.photo(row.id).path)
+            json.member("url", PhotoAddress.photo(row.id))
             json.member("state", state(of: row).rawValue)
             json.member("job") { link(&$0, "\(row.jobID)", "/v1/jobs/\(row.jobID)") }
             json.member("created_at", row.createdAt.rfc3339)
@@ -35,7 +32,7 @@ enum PhotoView {
             json.member("variants") { json in
                 json.array(row.variants) { json, variant in
                     json.object { json in
-                        json.member("url", PhotoTarget.variant(row.id, box: variant.box).path)
+                        json.member("url", PhotoAddress.variant(row.id, box: variant.box))
                         json.member("box", variant.box)
                         json.member("width", variant.width)
                         json.member("height", variant.height)
@@ -44,7 +41,6 @@ enum PhotoView {
                 }
             }
         }
-        return .json(json.bytes)
     }
 
     /// The job's; one that the ledger has forgotten ended long ago, and whether well is seen by what it left.
