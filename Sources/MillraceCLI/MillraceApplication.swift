@@ -25,11 +25,15 @@ public import Millrace
 /// The program then has all of `millrace`'s commands: `migrate`, `serve`, `work`, `up` and so on. The stores are found
 /// by `REDIS_URL` and `DATABASE_URL` in the environment.
 public struct MillraceApplication: Sendable {
-    private let handlers: JobHandlers
+    private let parts: ApplicationParts
 
     /// - Parameter handlers: what its workers run; its API accepts jobs of these kinds.
     public init(handlers: JobHandlers = JobHandlers()) {
-        self.handlers = handlers
+        parts = ApplicationParts(handlers: { _ in handlers })
+    }
+
+    package init(_ parts: ApplicationParts) {
+        self.parts = parts
     }
 
     /// Carries out the command line and ends the process.
@@ -45,8 +49,10 @@ public struct MillraceApplication: Sendable {
         for variable in [Lifeline.variable, WorkerIdentity.processVariable] { unsetenv(variable) }
         Lifeline.watch(environment)
         let context = CommandContext(
-            handlers: handlers, environment: environment, console: .standard(environment: environment),
-            openStores: Stores.open)
+            parts: parts, environment: environment, console: .standard(environment: environment),
+            openStores: { [parts] (addresses, options, logger) throws(CommandError) in
+                try Stores.open(addresses, options, parts.schema, logger)
+            })
         let code = await MillraceCommand.run(Array(CommandLine.arguments.dropFirst()), in: context)
         // Not `exit`: handlers that ignored their cancellation may still run, and would run into what is being torn
         // down.

@@ -17,6 +17,8 @@ struct CommandFixture {
     var isTerminal = false
     var usesColor = false
     var connectionsAllowed: Int?
+    /// The application's own look at the machine.
+    var checkApplication: @Sendable (ApplicationSettings) throws -> Void = { _ in }
     /// Called in place of each pause of `--watch` and `--wait`; the default ends the command.
     var onPause: @Sendable () async throws -> Void = { throw CancellationError() }
 
@@ -45,7 +47,7 @@ struct CommandFixture {
     var stores: Stores {
         let (broker, allowed) = (broker, connectionsAllowed)
         return Stores(
-            broker: broker, ledger: ledger, options: .brief,
+            broker: broker, ledger: ledger, options: .brief, serving: { _, _ in .init() },
             checkBroker: { () async throws(BrokerError) in _ = try await broker.serverID() },
             migrate: { () async throws(LedgerError) in [] },
             connectionsAllowed: { () async throws(LedgerError) in allowed }, close: {})
@@ -57,7 +59,8 @@ struct CommandFixture {
             write: { (text) throws(CommandError) in written.append(output: text) }, note: { written.append(note: $0) },
             isTerminal: isTerminal, usesColor: usesColor)
         return CommandContext(
-            handlers: handlers, environment: ["DATABASE_URL": "memory"], console: console,
+            parts: ApplicationParts(handlers: { [handlers] _ in handlers }, check: checkApplication),
+            environment: ["DATABASE_URL": "memory"], console: console,
             openStores: { (_, _, _) throws(CommandError) in stores }, defaultFile: "/nowhere/workers.yml",
             now: { clock.timestamp }, sleep: { _ in try await onPause() },
             readInput: { limit in Array(input.utf8.prefix(limit)) })

@@ -287,7 +287,7 @@ struct CommandTests {
         #expect(unknown.code == 3)
         #expect(unknown.notes == ["millrace: there is no pool photo in workers.yml, did you mean photos?"])
         #expect(tooMany.code == 69)
-        #expect(tooMany.notes.first?.contains("allows 97 connections, these processes may open 111") == true)
+        #expect(tooMany.notes.first?.contains("allows 97 connections, these processes may open 114") == true)
         #expect(enough == CommandFixture.Outcome(code: 0, output: "", notes: ["photos: 4"]))
         #expect(try await fixture.ledger.poolCounts() == ["photos": 4])
     }

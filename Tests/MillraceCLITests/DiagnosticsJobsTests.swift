@@ -72,7 +72,11 @@ struct DiagnosticsJobsTests {
 
     @Test func `they are there only when the file says so`() {
         let context = CommandContext(
-            handlers: JobHandlers(), environment: [:], console: .standard(environment: [:]), openStores: Stores.open)
+            parts: ApplicationParts(handlers: { _ in JobHandlers() }), environment: [:],
+            console: .standard(environment: [:]),
+            openStores: { (addresses, options, logger) throws(CommandError) in
+                try Stores.open(addresses, options, nil, logger)
+            })
 
         #expect(context.handlers(for: WorkersFile()).catalog.kinds == [])
         #expect(

@@ -31,12 +31,36 @@ struct WorkersFileTests {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../workers.yml")
         let sample = try String(contentsOf: file.standardized, encoding: .utf8)
 
-        #expect(try parse(sample) == WorkersFile())
+        var expected = WorkersFile()
+        expected.pools.append(WorkersFile.PoolSettings(name: "photos", queues: ["photos"], concurrency: 2))
+        #expect(try parse(sample) == expected)
 
-        for key in ["diagnostics", "api", "pools"] + WorkersFileReader.apiKeys + WorkersFileReader.poolKeys {
+        for key in WorkersFileReader.keys + WorkersFileReader.apiKeys + WorkersFileReader.poolKeys {
             #expect(
                 sample.split(separator: "\n").contains { $0.trimmingPrefix(while: { $0 == " " }).hasPrefix("\(key):") })
         }
+    }
+
+    @Test(arguments: [
+        ("", "DIR/.millrace/blobs"), ("blobs: photos here", "DIR/photos here"), ("blobs: ../b", "DIR/../b"),
+        ("blobs: /srv/blobs", "/srv/blobs"),
+    ])
+    func `the folder of blobs is relative to that of the file`(text: String, expected: String) throws {
+        let file = try TemporaryFile(text)
+        let folder = file.path.prefix(through: try #require(file.path.lastIndex(of: "/"))).dropLast()
+
+        #expect(
+            try WorkersFileReader.load(file.path).blobs
+                == (expected.hasPrefix("DIR") ? "\(folder)\(expected.dropFirst(3))" : expected))
+    }
+
+    @Test(arguments: ["~", "[a]", "{a: b}", "\"a\\nb\"", "'\(String(repeating: "x", count: 1025))'"])
+    func `a folder of blobs that is no path is told with its line`(value: String) {
+        let found = faults(of: "diagnostics: false\nblobs: \(value)\n")
+
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("workers.yml:2:") == true)
+        #expect(found.first?.contains("blobs: expected a folder's path") == true)
     }
 
     @Test func `diagnostics alone leave the default pool`() throws {
@@ -100,7 +124,7 @@ struct WorkersFileTests {
     }
 
     @Test(arguments: [
-        ("wibble: 1", "1:1: unknown key wibble, known are diagnostics, api, pools"),
+        ("wibble: 1", "1:1: unknown key wibble, known are diagnostics, api, blobs, pools"),
         ("diagnostics: yes", "1:14: diagnostics: expected true or false, found yes"),
         ("diagnostics: \"true\"", "1:14: diagnostics: expected true or false, found true"),
         ("- a", "1:1: expected keys with values"),
@@ -133,10 +157,10 @@ struct WorkersFileTests {
     @Test func `connections of all processes are added up`() throws {
         let file = try parse("pools: {a: {count: 2}, b: {count: 0, database_connections: 5}}")
 
-        #expect(file.databaseConnections(counts: [:]) == 7 + 4 + 20)
-        #expect(file.databaseConnections(counts: ["b": 3, "c": 9]) == 7 + 4 + 20 + 15)
-        #expect(throws: Never.self) { try file.refuseTooManyConnections(counts: [:], allowed: 31) }
-        #expect(throws: CommandError.self) { try file.refuseTooManyConnections(counts: [:], allowed: 30) }
+        #expect(file.databaseConnections(counts: [:]) == 10 + 4 + 20)
+        #expect(file.databaseConnections(counts: ["b": 3, "c": 9]) == 10 + 4 + 20 + 15)
+        #expect(throws: Never.self) { try file.refuseTooManyConnections(counts: [:], allowed: 34) }
+        #expect(throws: CommandError.self) { try file.refuseTooManyConnections(counts: [:], allowed: 33) }
     }
 
     @Test func `an expansion bomb is harmless`() {

@@ -5,8 +5,7 @@ import Millrace
 
 /// Where a command runs, and with what; tests put memory stores and clocks of their own in.
 struct CommandContext: Sendable {
-    /// Without the diagnostics, which `workers.yml` decides on.
-    var handlers: JobHandlers
+    var parts: ApplicationParts
     var environment: [String: String]
     var console: Console
     var openStores: @Sendable (StoreAddresses, StoreOptions, Logger) throws(CommandError) -> Stores
@@ -30,9 +29,18 @@ struct CommandContext: Sendable {
     }
 
     func handlers(for file: WorkersFile) -> JobHandlers {
-        var handlers = handlers
+        var handlers = parts.handlers(file.application)
         if file.diagnostics { DiagnosticsJobs.register(in: &handlers) }
         return handlers
+    }
+
+    /// - Throws: `.system` when the application cannot work on this machine.
+    func checkApplication(_ file: WorkersFile) throws(CommandError) {
+        do {
+            try parts.check(file.application)
+        } catch {
+            throw CommandError(.system, "\(error); see blobs in workers.yml")
+        }
     }
 
     func logger(_ level: Logger.Level) -> Logger {

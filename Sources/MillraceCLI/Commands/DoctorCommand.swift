@@ -21,7 +21,8 @@ struct DoctorCommand: ContextCommand {
         }
         let settings = try file.load(in: context)
         let inspector = StoreInspector(
-            addresses: try StoreAddresses(environment: context.environment), now: context.now,
+            addresses: try StoreAddresses(environment: context.environment), schema: context.parts.schema,
+            now: context.now,
             logger: context.logger(.critical))
         let findings = await postgres(inspector, settings) + redis(inspector)
         try Listing.findings.show(findings, next: nil, as: output.output, on: context.console)

@@ -26,17 +26,20 @@ struct ServeCommand: ContextCommand {
     func run(in context: CommandContext) async throws {
         let settings = try file.load(in: context)
         let logger = context.logger(try logging.level(context.environment))
-        let options = StoreOptions(databaseConnections: settings.api.databaseConnections, usesTransactions: false)
+        try context.checkApplication(settings)
+        let options = StoreOptions(databaseConnections: settings.api.databaseConnections, usesTransactions: true)
         let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
         let configuration = APIServer.Configuration(
             host: host ?? settings.api.host, port: port ?? settings.api.port,
             pools: settings.pools.map { APIServer.Pool(name: $0.name, fileCount: $0.count) })
+        let application = stores.serving(context.parts, settings.application)
         let server = APIServer(
             configuration: configuration, ledger: stores.ledger, broker: stores.broker,
-            catalog: context.handlers(for: settings).catalog, logger: logger)
+            catalog: context.handlers(for: settings).catalog, routes: application.routes, logger: logger)
         let check = StoreCheck(gate: StoreGate(stores: stores, logger: logger))
         do {
-            try await ServiceRunner.run([check, server], logger: logger, secondSignal: context.secondSignal)
+            try await ServiceRunner.run(
+                [check] + application.services + [server], logger: logger, secondSignal: context.secondSignal)
         } catch let error as APIError {
             throw CommandError(error.code == .addressRefused ? .usage : .system, error.message)
         }

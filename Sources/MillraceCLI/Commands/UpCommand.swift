@@ -35,6 +35,7 @@ struct UpCommand: ContextCommand {
         let settings = try file.load(in: context)
         let level = try logging.level(context.environment)
         let logger = context.logger(level)
+        try context.checkApplication(settings)
         let stores = try context.openStores(
             StoreAddresses(environment: context.environment), .supervisor, logger)
         try await refuseUnusable(stores, settings, logger)

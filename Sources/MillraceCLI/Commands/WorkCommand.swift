@@ -41,6 +41,7 @@ struct WorkCommand: ContextCommand {
         let settings = try settings(in: file)
         let logger = context.logger(try logging.level(context.environment))
         let options = StoreOptions(databaseConnections: settings.databaseConnections, usesTransactions: true)
+        try context.checkApplication(file)
         let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
         let configuration = WorkerConfiguration(
             queues: settings.queues, concurrency: settings.concurrency,

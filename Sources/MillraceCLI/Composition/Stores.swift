@@ -11,6 +11,8 @@ struct Stores: Sendable {
     let broker: any JobBroker
     let ledger: any JobLedger
     let options: StoreOptions
+    /// What the process of the API runs for the application.
+    let serving: @Sendable (ApplicationParts, ApplicationSettings) -> ApplicationParts.Serving
     /// Returns when the broker may be used.
     let checkBroker: @Sendable () async throws(BrokerError) -> Void
     /// Brings the ledger to the schema of this release; returns what it ran.
@@ -22,11 +24,12 @@ struct Stores: Sendable {
 
     /// Redis's connections have an event loop of their own.
     static func open(
-        _ addresses: StoreAddresses, _ options: StoreOptions, _ logger: Logger
+        _ addresses: StoreAddresses, _ options: StoreOptions, _ schema: ApplicationSchema?, _ logger: Logger
     ) throws(CommandError) -> Stores {
-        let configuration = PostgresLedger.Configuration(
+        var configuration = PostgresLedger.Configuration(
             url: addresses.databaseURL, connections: options.generalConnections,
             transactionConnections: options.transactionConnections)
+        configuration.applicationSchema = schema
         let ledger = PostgresLedger(configuration, logger: logger)
         var redis = RedisBroker.Configuration(url: addresses.redisURL)
         redis.certificateAuthorityPath = addresses.redisAuthorityPath
@@ -40,8 +43,9 @@ struct Stores: Sendable {
         }
         return Stores(
             broker: broker, ledger: ledger, options: options,
+            serving: { parts, settings in parts.serving(settings, ledger, logger) },
             checkBroker: { () async throws(BrokerError) in try await broker.check() },
-            migrate: { () async throws(LedgerError) in
+            migrate: { [configuration] () async throws(LedgerError) in
                 try await PostgresLedger.migrate(configuration, logger: logger)
             },
             connectionsAllowed: { () async throws(LedgerError) -> Int? in
@@ -63,11 +67,11 @@ struct StoreOptions: Sendable {
     static let supervisor = brief
 
     /// Connections to PostgreSQL that it may open: for most calls, one for outcomes, one for the lock of a rebuild, and
-    /// those for handlers' own transactions.
+    /// those for transactions of the application's own, in handlers and routes.
     let databaseConnections: Int
     let transactionConnections: Int
 
-    /// - Parameter usesTransactions: leaves half of the connections to handlers' own transactions.
+    /// - Parameter usesTransactions: leaves half of the connections to the application's transactions.
     init(databaseConnections: Int, usesTransactions: Bool) {
         self.databaseConnections = databaseConnections
         transactionConnections = usesTransactions ? max(1, (databaseConnections - 2) / 2) : 1

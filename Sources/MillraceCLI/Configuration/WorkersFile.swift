@@ -13,6 +13,10 @@ struct WorkersFile: Sendable, Equatable {
     /// false.
     var diagnostics = false
     var api = APISettings()
+    /// The folder of the local blob store, in which the application keeps what is too large for a database. In the file
+    /// it is absolute or relative to the folder of the file, here absolute or relative to the working folder. Default
+    /// `.millrace/blobs`.
+    var blobs = ".millrace/blobs"
     /// At most 64. Default: one pool `default`.
     var pools = [PoolSettings(name: "default")]
 
@@ -21,8 +25,8 @@ struct WorkersFile: Sendable, Equatable {
         var host = "127.0.0.1"
         /// 1…65535. Default 8080.
         var port = 8080
-        /// Connections to PostgreSQL at most, 4…200. Default 7.
-        var databaseConnections = 7
+        /// Connections to PostgreSQL at most, 4…200; half of them for transactions of the application's own. Default 10.
+        var databaseConnections = 10
     }
 
     struct PoolSettings: Sendable, Equatable {
@@ -45,6 +49,8 @@ struct WorkersFile: Sendable, Equatable {
     static let poolCountMax = 128
     /// Processes of all pools together, as the file says.
     static let processesMax = 256
+
+    var application: ApplicationSettings { ApplicationSettings(blobs: blobs) }
 
     /// Connections to PostgreSQL that all processes together may open with these counts, the supervisor's included.
     func databaseConnections(counts: [String: Int]) -> Int {

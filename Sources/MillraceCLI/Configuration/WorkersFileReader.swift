@@ -6,6 +6,7 @@ import Yams
 
 /// Reads and checks `workers.yml`.
 enum WorkersFileReader {
+    static let keys = ["diagnostics", "api", "blobs", "pools"]
     static let apiKeys = ["host", "port", "database_connections"]
     static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections"]
     private static let bytesMax = 1 << 20
@@ -24,7 +25,14 @@ enum WorkersFileReader {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandError(.usage, "\(file): is not UTF-8")
         }
-        return try parse(text, named: file)
+        var settings = try parse(text, named: file)
+        if !settings.blobs.hasPrefix("/") { settings.blobs = folder(of: file) + settings.blobs }
+        return settings
+    }
+
+    /// With its slash at the end; empty for the working folder.
+    private static func folder(of file: String) -> String {
+        file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
     }
 
     static func parse(_ text: String, named file: String) throws(CommandError) -> WorkersFile {
@@ -48,9 +56,10 @@ enum WorkersFileReader {
 
     private static func read(_ root: Node, _ reader: inout YAMLReader) -> WorkersFile {
         var file = WorkersFile()
-        let members = reader.members(of: root, "", known: ["diagnostics", "api", "pools"])
+        let members = reader.members(of: root, "", known: keys)
         if let node = members["diagnostics"] { file.diagnostics = reader.bool(node, "diagnostics: ") ?? false }
         if let node = members["api"] { file.api = readAPI(node, &reader) }
+        if let node = members["blobs"], let path = reader.path(node, "blobs: ") { file.blobs = path }
         if let node = members["pools"] { file.pools = readPools(node, &reader) }
         return file
     }

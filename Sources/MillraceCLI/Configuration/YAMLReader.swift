@@ -98,6 +98,14 @@ struct YAMLReader {
         return text
     }
 
+    /// A path of up to 1024 bytes, without control characters.
+    mutating func path(_ node: Node, _ path: String) -> String? {
+        guard let text = text(of: node), 1...1024 ~= text.utf8.count,
+            text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
+        else { return refuse(node, path, "a folder's path") }
+        return text
+    }
+
     mutating func name(_ node: Node, _ path: String) -> String? {
         guard let text = text(of: node), QueueName(text) != nil else {
             return refuse(node, path, "1 to \(Limits.nameBytesMax) characters of [a-z0-9._-]")

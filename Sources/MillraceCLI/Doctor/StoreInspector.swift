@@ -11,6 +11,7 @@ struct StoreInspector: Sendable {
     private static let deadline: Duration = .seconds(5)
 
     let addresses: StoreAddresses
+    let schema: ApplicationSchema?
     let now: @Sendable () -> Timestamp
     let logger: Logger
 
@@ -42,12 +43,13 @@ struct StoreInspector: Sendable {
 
     func database() async throws(CommandError) -> DatabaseFacts {
         do {
-            let schema = try await PostgresLedger.schemaStatus(
-                PostgresLedger.Configuration(url: addresses.databaseURL), logger: logger)
+            var configuration = PostgresLedger.Configuration(url: addresses.databaseURL)
+            configuration.applicationSchema = schema
+            let status = try await PostgresLedger.schemaStatus(configuration, logger: logger)
             let connection = try await PostgresConnection.connect(
                 PostgresConfiguration(url: addresses.databaseURL), deadline: .now + Self.deadline)
             do {
-                let facts = try await read(connection, schema)
+                let facts = try await read(connection, status)
                 await connection.close()
                 return facts
             } catch {

@@ -95,10 +95,20 @@ final class Mill: @unchecked Sendable {
     func request(
         _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:], timeout: Double = 60
     ) async throws -> Answer {
+        try await request(
+            method, path, data: body.map { Data($0.utf8) }, type: "application/json", headers: headers, timeout: timeout
+        )
+    }
+
+    /// - Parameter type: as `curl --data-binary` names it.
+    func request(
+        _ method: String, _ path: String, data: Data?, type: String = "application/x-www-form-urlencoded",
+        headers: [String: String] = [:], timeout: Double = 60
+    ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
         request.method = .init(rawValue: method)
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        request.headers.add(name: "Content-Type", value: "application/json")
+        if let data { request.body = .bytes(ByteBuffer(bytes: data)) }
+        request.headers.add(name: "Content-Type", value: type)
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
         let answer = try await client.execute(request, timeout: .nanoseconds(Int64(timeout * 1e9)))
         let received = try await answer.body.collect(upTo: 64 << 20)

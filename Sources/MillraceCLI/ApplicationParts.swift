@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Logging
+package import Millrace
+package import MillraceAPI
+package import MillracePostgres
+package import ServiceLifecycle
+
+/// What an application brings to Millrace: its jobs, and tables, routes and services beside them.
+///
+/// ```swift
+/// extension ApplicationParts {
+///     static let photos = ApplicationParts(
+///         schema: StorefrontSchema.schema,
+///         handlers: { settings in
+///             var handlers = JobHandlers()
+///             PhotoStorage(folder: settings.blobs).register(in: &handlers)
+///             return handlers
+///         },
+///         serving: { settings, ledger, logger in
+///             let (routes, services) = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
+///             return Serving(routes: routes, services: services)
+///         })
+/// }
+/// ```
+package struct ApplicationParts: Sendable {
+    /// What the process of the API runs for the application.
+    package struct Serving: Sendable {
+        /// Answered under the same rules as Millrace's own.
+        var routes: [Route] = []
+        /// They end with the API.
+        var services: [any Service] = []
+
+        package init(routes: [Route] = [], services: [any Service] = []) {
+            self.routes = routes
+            self.services = services
+        }
+    }
+
+    /// Its tables: `migrate` makes them, all else refuses a database without them. nil for none.
+    let schema: ApplicationSchema?
+    let handlers: @Sendable (ApplicationSettings) -> JobHandlers
+    let check: @Sendable (ApplicationSettings) throws -> Void
+    let serving: @Sendable (ApplicationSettings, PostgresLedger, Logger) -> Serving
+
+    /// - Parameters:
+    ///   - handlers: what its workers run; its API accepts jobs of these kinds.
+    ///   - check: looks at what it needs of the machine; `serve`, `work` and `up` do not start when it throws.
+    ///   - serving: is handed the ledger, for rows and jobs in transactions of the application's own.
+    package init(
+        schema: ApplicationSchema? = nil, handlers: @escaping @Sendable (ApplicationSettings) -> JobHandlers,
+        check: @escaping @Sendable (ApplicationSettings) throws -> Void = { _ in },
+        serving: @escaping @Sendable (ApplicationSettings, PostgresLedger, Logger) -> Serving = { _, _, _ in Serving() }
+    ) {
+        self.schema = schema
+        self.handlers = handlers
+        self.check = check
+        self.serving = serving
+    }
+}
+
+/// What `workers.yml` says to the application.
+package struct ApplicationSettings: Sendable, Equatable {
+    /// The folder of the local blob store, an absolute path or one relative to the working folder.
+    package let blobs: String
+}
