@@ -63,13 +63,14 @@ import Testing
             let broken = try await mill.upload(whole.prefix(whole.count / 2))
             let refused: [(Data, Int)] = [
                 (Photograph.header(ofPNG: 50_000, 50_000), 422), (Data("<svg></svg>     ".utf8), 415), (Data(), 422),
-                (Data(repeating: 0x20, count: 52_428_801), 413),
             ]
             for (body, status) in refused {
                 let answer = try await mill.request("POST", "/v1/photos", data: body)
                 #expect(answer.status == status)
                 #expect(answer.headers["Content-Type"] == "application/problem+json")
             }
+
+            #expect(try await mill.statusOfUpload(byteCount: 52_428_801) == "413")
 
             #expect(try await mill.expectAllEnded(within: .seconds(30)))
             #expect(
@@ -183,6 +184,17 @@ extension Mill {
             throw Refused(status: answer.status, body: String(decoding: answer.body, as: UTF8.self))
         }
         return id
+    }
+
+    /// The answer to an upload of zeros by curl. It is refused before it is sent, which some clients take for a broken connection.
+    fileprivate func statusOfUpload(byteCount: Int) async throws -> String {
+        let file = stores.folder.appending(path: "zeros")
+        try Data(count: byteCount).write(to: file)
+        return try await run([
+            "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--data-binary",
+            "@\(file.path())",
+            "http://127.0.0.1:\(port)/v1/photos",
+        ])
     }
 
     /// The paths of published blobs.

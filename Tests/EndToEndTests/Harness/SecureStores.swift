@@ -34,9 +34,10 @@ struct SecureStores {
             openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
             echo 'subjectAltName=DNS:localhost,IP:127.0.0.1' >names
             openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem
-            cp server.key server.pem postgres/data/
+            cp server.key postgres/data/
+            cp server.pem postgres/data/server.crt
             chmod 600 postgres/data/server.key
-            chown --reference=postgres/data postgres/data/server.key postgres/data/server.pem
+            chown --reference=postgres/data postgres/data/server.key postgres/data/server.crt
             chmod 755 .
             chmod 644 ca.pem server.pem
             """, "certificates", stores.folder.path(),
@@ -77,6 +78,7 @@ struct SecureStores {
         try file.write(contentsOf: Data((strict + before).utf8))
         try file.close()
         _ = try await stores.rows("SELECT pg_reload_conf()")
+        _ = try await eventually(within: .seconds(10)) { try await stores.rows("SHOW ssl") == ["on"] }
         let url = try await stores.databaseURL()
         return URLComponents(string: url)?.port.map(String.init) ?? ""
     }
