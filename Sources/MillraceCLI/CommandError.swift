@@ -20,6 +20,8 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         /// The machine refuses a process, a file or a port.
         static let system = Code(exitCode: 71)
         static let timedOut = Code(exitCode: 124)
+        /// Ctrl-C, after what had to be put in order was.
+        static let interrupted = Code(exitCode: 130)
         /// Nobody reads the output any more, which is nobody's fault.
         static let outputClosed = Code(exitCode: 0)
     }

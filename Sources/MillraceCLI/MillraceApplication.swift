@@ -39,7 +39,8 @@ public struct MillraceApplication: Sendable {
     /// Carries out the command line and ends the process.
     ///
     /// Exit codes: 0 done · 1 the job failed · 2 the command line or a file is at fault · 3 not found · 4 conflict · 69
-    /// a store is away or refuses · 70 a bug · 71 the system refuses · 124 the wait timed out.
+    /// a store is away or refuses · 70 a bug · 71 the system refuses · 124 the wait timed out ·
+    /// 130 interrupted.
     public func run() async -> Never {
         // Whoever hangs up is told by the failing write.
         signal(SIGPIPE, SIG_IGN)

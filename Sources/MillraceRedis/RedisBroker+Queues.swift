@@ -45,6 +45,14 @@ extension RedisBroker {
     }
 }
 
+extension RedisBroker {
+    /// Removes all that is kept of a queue, its jobs included: for a queue of the caller's own.
+    package func forget(_ queue: QueueName) async throws(BrokerError) {
+        _ = try await send(RedisCommand([RedisArgument.text("UNLINK")] + keys.keys(of: queue)))
+        _ = try await send(["SREM", keys.queues, .text(queue.name)])
+    }
+}
+
 extension Result where Success == RedisReply, Failure == any Error {
     fileprivate func brokerReply() throws(BrokerError) -> RedisReply {
         switch self {

@@ -50,7 +50,8 @@ struct CommandFixture {
             broker: broker, ledger: ledger, options: .brief, serving: { _, _ in .init() },
             checkBroker: { () async throws(BrokerError) in _ = try await broker.serverID() },
             migrate: { () async throws(LedgerError) in [] },
-            connectionsAllowed: { () async throws(LedgerError) in allowed }, close: {})
+            connectionsAllowed: { () async throws(LedgerError) in allowed },
+            forgetInBroker: { (_) async throws(BrokerError) in }, close: {})
     }
 
     private func context(_ written: Written) -> CommandContext {

@@ -56,6 +56,14 @@ struct CommandTests {
         (["work", "--concurrency", "1001"], "--concurrency: expected 1 to 1000"),
         (["work", "--pool", "x", "--config", "/nowhere.yml"], "/nowhere.yml: cannot be read: there is no such file"),
         (["up", "--log-level", "loud"], "expected one of trace, debug"),
+        (["bench", "--jobs", "99"], "--jobs: expected 100 to 1000000, found 99"),
+        (["bench", "--batch", "501"], "--batch: expected 1 to 500, found 501"),
+        (["bench", "--payload-bytes", "1"], "--payload-bytes: expected 2 to 262144, found 1"),
+        (["bench", "--runs", "0"], "--runs: expected 1 to 99, found 0"),
+        (
+            ["bench", "--jobs", "1000000", "--payload-bytes", "2000"],
+            "would take 2098 MiB of Redis's memory, at most 1024"
+        ),
         (["enqueue", "hello.greet", "{"], "payload: no JSON"),
         (["enqueue", "hello.greet", "{}"], "payload/name: the member \"name\" is missing"),
         (

@@ -2,6 +2,7 @@
 
 import Logging
 import Millrace
+import UnixSignals
 
 /// Where a command runs, and with what; tests put memory stores and clocks of their own in.
 struct CommandContext: Sendable {
@@ -13,6 +14,10 @@ struct CommandContext: Sendable {
     var defaultFile = "workers.yml"
     var now: @Sendable () -> Timestamp = { .now() }
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    /// Returns when the user or the system wants this process to end.
+    var interruption: @Sendable () async -> Void = {
+        for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return }
+    }
     /// Reads standard input to its end, at most so many bytes.
     var readInput: @Sendable (Int) -> [UInt8] = { limit in
         var input: [UInt8] = []

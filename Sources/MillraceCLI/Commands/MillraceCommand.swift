@@ -11,12 +11,12 @@ struct MillraceCommand: ParsableCommand {
             The stores are found by REDIS_URL (default redis://127.0.0.1:6379) and DATABASE_URL (needed).
 
             Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 69 a store is away or refuses, \
-            124 the wait timed out.
+            124 the wait timed out, 130 interrupted.
             """,
         subcommands: [
             UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
             TopCommand.self, QueuesCommand.self, JobsCommand.self, WorkersCommand.self, MigrateCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self, BenchCommand.self,
         ])
 
     /// Returns the exit code.

@@ -19,6 +19,8 @@ struct Stores: Sendable {
     let migrate: @Sendable () async throws(LedgerError) -> [String]
     /// How many connections PostgreSQL leaves to us; nil for a ledger without such a limit.
     let connectionsAllowed: @Sendable () async throws(LedgerError) -> Int?
+    /// Removes all that the broker keeps of a queue, jobs included, which only a queue of one's own bears.
+    let forgetInBroker: @Sendable (QueueName) async throws(BrokerError) -> Void
     /// Ends the connections in an orderly way.
     let close: @Sendable () async -> Void
 
@@ -52,6 +54,7 @@ struct Stores: Sendable {
                 let budget = try await ledger.connectionBudget()
                 return budget.allowed - budget.reserved
             },
+            forgetInBroker: { (queue) async throws(BrokerError) in try await broker.forget(queue) },
             close: {
                 await broker.shutdown()
                 await ledger.close()
