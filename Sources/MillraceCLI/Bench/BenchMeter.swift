@@ -28,7 +28,7 @@ struct BenchMeter: Sendable {
         let postmaster = try await postmaster(at: addresses.databaseURL)
         let configuration: RedisConfiguration
         do throws(RedisError) {
-            configuration = try RedisConfiguration(url: addresses.redisURL)
+            configuration = try RedisConfiguration(addresses)
         } catch {
             throw CommandError(.usage, "\(StoreAddresses.redisVariable): \(error.message)")
         }

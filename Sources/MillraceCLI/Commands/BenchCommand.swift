@@ -51,7 +51,9 @@ struct BenchCommand: ContextCommand {
         let stores = try context.openStores(
             addresses, StoreOptions(databaseConnections: 10, usesTransactions: false), logger)
         do {
-            let facts = try await StoreInspector(addresses: addresses, now: context.now, logger: logger).redis()
+            let facts = try await StoreInspector(
+                addresses: addresses, schema: context.parts.schema, now: context.now, logger: logger
+            ).redis()
             try await refuseUnfit(stores, facts)
             let figures = try await unlessInterrupted(context) {
                 try await BenchMeter.with(addresses, logger: logger) { meter in

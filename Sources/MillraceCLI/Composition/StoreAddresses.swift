@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import RedisDriver
+
 /// Where the stores are: out of the environment alone, since the addresses may hold passwords.
 struct StoreAddresses: Sendable {
     static let redisVariable = "REDIS_URL"
@@ -22,5 +24,13 @@ struct StoreAddresses: Sendable {
                 .usage, "\(Self.databaseVariable) is not set; expected postgresql://user:password@host:port/database")
         }
         self.databaseURL = databaseURL
+    }
+}
+
+extension RedisConfiguration {
+    /// For what asks the server itself, beside the broker.
+    init(_ addresses: StoreAddresses) throws(RedisError) {
+        try self.init(url: addresses.redisURL)
+        certificateAuthorityPath = addresses.redisAuthorityPath
     }
 }

@@ -17,8 +17,7 @@ struct StoreInspector: Sendable {
 
     func redis() async throws(CommandError) -> RedisFacts {
         do {
-            var configuration = try RedisConfiguration(url: addresses.redisURL)
-            configuration.certificateAuthorityPath = addresses.redisAuthorityPath
+            let configuration = try RedisConfiguration(addresses)
             return try await RedisClient.withClient(configuration, logger: logger) { client in
                 let (offset, _) = try await offset {
                     let time = try await client.send(["TIME"], deadline: Self.deadline).asArray(count: 2)
