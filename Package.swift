@@ -43,6 +43,7 @@ let package = Package(
         .library(name: "Millrace", targets: ["Millrace"]),
         .library(name: "MillraceRedis", targets: ["MillraceRedis"]),
         .library(name: "MillracePostgres", targets: ["MillracePostgres"]),
+        .library(name: "PostgresDriver", targets: ["PostgresDriver"]),
         .library(name: "MillraceWorker", targets: ["MillraceWorker"]),
         .library(name: "MillraceAPI", targets: ["MillraceAPI"]),
         .library(name: "MillraceCLI", targets: ["MillraceCLI"]),

@@ -21,6 +21,8 @@ import Testing
             }
             let cancelled = try await mill.request("POST", "/v1/jobs/\(waiting)/cancel")
             #expect([200, 202].contains(cancelled.status))
+            try await SecureStores(stores: mill.stores).submitAsClerk()
+            #expect(try await mill.expectAllEnded(within: .seconds(20)))
             #expect(try await mill.command("doctor").contains("millrace: ") == false)
             worker.signal(SIGTERM)
             #expect(await worker.exitCode(within: 20) == 0)

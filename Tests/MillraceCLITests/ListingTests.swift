@@ -138,7 +138,8 @@ struct ListingTests {
                 process: "000000000000f00d", pid: 4711, host: "mill-1", pool: "photos", queues: ["photos", "default"],
                 concurrency: 10, running: 3,
                 startedAtUnixMilliseconds: fixture.clock.timestamp.unixMilliseconds - 7_200_000,
-                isDraining: true, stuck: 1))
+                isDraining: true, stuck: 1,
+                longest: [.init(id: "a", kind: "b", queue: "c", attempt: 2, ranMilliseconds: 1500)]))
 
         let table = await fixture.run("workers")
         let json = await fixture.run("workers", "list", "-o", "json")
@@ -153,7 +154,8 @@ struct ListingTests {
             json.output == #"{"workers":[{"process":"000000000000f00d","pid":4711,"host":"mill-1","pool":"photos","#
                 + #""queues":["photos","default"],"concurrency":10,"running":3,"#
                 + #""started_at":"2025-12-31T22:00:00.000Z","#
-                + #""draining":true,"stuck":1}],"next":null}"# + "\n")
+                + #""draining":true,"stuck":1,"reported_ago":"0s","longest_running":[{"id":"a","kind":"b","queue":"c","#
+                + #""attempt":2,"ran":"1s500ms"}]}],"next":null}"# + "\n")
     }
 
     @Test(arguments: [("queues", "no queues"), ("jobs", "no jobs"), ("workers", "no workers")])

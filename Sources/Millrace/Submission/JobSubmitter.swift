@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Logging
+public import Logging
 
 /// Takes jobs in: first into the ledger, then, as a hint, into the broker.
 ///
@@ -12,7 +12,14 @@ public struct JobSubmitter: Sendable {
     private let broker: any JobBroker
     private let logger: Logger
 
-    package init(ledger: any JobLedger, broker: any JobBroker, logger: Logger) {
+    /// A program that only submits needs no more than this:
+    ///
+    /// ```swift
+    /// let ledger = PostgresLedger(.init(url: databaseURL), logger: logger)
+    /// let broker = try RedisBroker(.init(url: redisURL), eventLoopGroup: .singletonMultiThreadedEventLoopGroup, logger: logger)
+    /// let id = try await JobSubmitter(ledger: ledger, broker: broker, logger: logger).submit(Greet(name: "Ada"))
+    /// ```
+    public init(ledger: any JobLedger, broker: any JobBroker, logger: Logger) {
         self.ledger = ledger
         self.broker = broker
         self.logger = logger

@@ -107,19 +107,4 @@ extension JSONWriter {
         member("count", wished ?? pool.fileCount)
         member("file_count", pool.fileCount)
     }
-
-    fileprivate mutating func worker(_ worker: WorkerReport) {
-        object { json in
-            json.member("process", worker.process)
-            json.member("pid", Int(worker.pid))
-            json.member("host", worker.host)
-            json.member("pool", worker.pool)
-            json.member("queues") { json in json.array(worker.queues) { json, queue in json.string(queue) } }
-            json.member("concurrency", worker.concurrency)
-            json.member("running", worker.running)
-            json.member("started_at", Timestamp(unixMilliseconds: worker.startedAtUnixMilliseconds).rfc3339)
-            json.member("draining", worker.isDraining)
-            json.member("stuck", worker.stuck)
-        }
-    }
 }

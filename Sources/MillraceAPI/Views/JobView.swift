@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Millrace
+package import Millrace
 
 extension JSONWriter {
     /// A job as the API shows it.
     ///
     /// - Parameter isWhole: with payload, result and errors, which listings leave out.
-    mutating func job(_ job: JobRecord, isWhole: Bool) {
+    package mutating func job(_ job: JobRecord, isWhole: Bool) {
         object { json in
             json.member("id", "\(job.id)")
             json.member("queue", job.queue.name)

@@ -1,35 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Millrace
+package import Millrace
 
 /// A queue as the API shows it: its lengths from the broker, the rest from the ledger.
-struct QueueView: Sendable {
+package struct QueueView: Sendable {
     let status: QueueStatus
     let isPaused: Bool
     let flagged: Int
     let finished: FinishedCounts
     let now: Timestamp
 
-    func write(to json: inout JSONWriter) {
-        json.object { json in
-            json.member("name", status.queue.name)
-            json.member("paused", isPaused)
-            json.member("ready", status.readyCount)
-            json.member("ready_by_priority") { json in
-                json.object { json in
-                    // With the cancelled entries that are still to be met, which nobody has counted by priority.
-                    for priority in Priority.allCases { json.member(priority.name, status.ready[priority] ?? 0) }
-                }
+    package init(status: QueueStatus, isPaused: Bool, flagged: Int, finished: FinishedCounts, now: Timestamp) {
+        self.status = status
+        self.isPaused = isPaused
+        self.flagged = flagged
+        self.finished = finished
+        self.now = now
+    }
+
+    package func write(to json: inout JSONWriter) {
+        json.object { writeMembers(to: &$0) }
+    }
+
+    package func writeMembers(to json: inout JSONWriter) {
+        json.member("name", status.queue.name)
+        json.member("paused", isPaused)
+        json.member("ready", status.readyCount)
+        json.member("ready_by_priority") { json in
+            json.object { json in
+                // With the cancelled entries that are still to be met, which nobody has counted by priority.
+                for priority in Priority.allCases { json.member(priority.name, status.ready[priority] ?? 0) }
             }
-            json.member("scheduled", status.scheduled)
-            json.member("running", status.running)
-            // Accepted, and not yet handed to the broker.
-            json.member("unpushed", flagged)
-            json.member("oldest_ready_age", status.oldestReady.map { max(.zero, now - $0.time).text })
-            json.member("completed_last_hour", finished.completedLastHour)
-            json.member("completed_last_day", finished.completedLastDay)
-            json.member("dead_last_hour", finished.deadLastHour)
-            json.member("dead_last_day", finished.deadLastDay)
         }
+        json.member("scheduled", status.scheduled)
+        json.member("running", status.running)
+        // Accepted, and not yet handed to the broker.
+        json.member("unpushed", flagged)
+        json.member("oldest_ready_age", status.oldestReady.map { max(.zero, now - $0.time).text })
+        json.member("completed_last_hour", finished.completedLastHour)
+        json.member("completed_last_day", finished.completedLastDay)
+        json.member("dead_last_hour", finished.deadLastHour)
+        json.member("dead_last_day", finished.deadLastDay)
     }
 }

@@ -66,32 +66,12 @@ extension Listing where Row == QueueRow {
                 Column("DONE/D", isNumber: true) { "\($0.finished.completedLastDay)" },
                 Column("DEAD/H", isNumber: true) { "\($0.finished.deadLastHour)" },
                 Column("DEAD/D", isNumber: true) { "\($0.finished.deadLastDay)" },
-            ], json: { $0.queue($1, now: now) })
+            ], json: { $1.view(now: now).write(to: &$0) })
     }
 }
 
-extension JSONWriter {
-    /// A queue as the API shows it.
-    fileprivate mutating func queue(_ row: QueueRow, now: Timestamp) {
-        object { $0.queueMembers(row, now: now) }
-    }
-
-    mutating func queueMembers(_ row: QueueRow, now: Timestamp) {
-        member("name", row.name)
-        member("paused", row.isPaused)
-        member("ready", row.status.readyCount)
-        member("ready_by_priority") { json in
-            json.object { json in
-                for priority in Priority.allCases { json.member(priority.name, row.status.ready[priority] ?? 0) }
-            }
-        }
-        member("scheduled", row.status.scheduled)
-        member("running", row.status.running)
-        member("unpushed", row.unpushed)
-        member("oldest_ready_age", row.status.oldestReady.map { max(.zero, now - $0.time).text })
-        member("completed_last_hour", row.finished.completedLastHour)
-        member("completed_last_day", row.finished.completedLastDay)
-        member("dead_last_hour", row.finished.deadLastHour)
-        member("dead_last_day", row.finished.deadLastDay)
+extension QueueRow {
+    func view(now: Timestamp) -> QueueView {
+        QueueView(status: status, isPaused: isPaused, flagged: unpushed, finished: finished, now: now)
     }
 }

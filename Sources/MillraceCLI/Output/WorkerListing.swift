@@ -25,21 +25,3 @@ extension Listing where Row == WorkerReport {
 extension WorkerReport {
     fileprivate var startedAt: Timestamp { Timestamp(unixMilliseconds: startedAtUnixMilliseconds) }
 }
-
-extension JSONWriter {
-    /// A worker process as the API shows it.
-    fileprivate mutating func worker(_ worker: WorkerReport) {
-        object { json in
-            json.member("process", worker.process)
-            json.member("pid", Int(worker.pid))
-            json.member("host", worker.host)
-            json.member("pool", worker.pool)
-            json.member("queues") { json in json.array(worker.queues) { $0.string($1) } }
-            json.member("concurrency", worker.concurrency)
-            json.member("running", worker.running)
-            json.member("started_at", worker.startedAt.rfc3339)
-            json.member("draining", worker.isDraining)
-            json.member("stuck", worker.stuck)
-        }
-    }
-}

@@ -27,7 +27,7 @@ enum TopLines {
             var writer = JSONWriter()
             writer.object { json in
                 json.member("at", reading.at.rfc3339)
-                json.queueMembers(queue.row, now: reading.at)
+                queue.row.view(now: reading.at).writeMembers(to: &json)
                 json.member("completed_per_second", raw: Self.number(queue.rates.completed))
                 json.member("dead_per_second", raw: Self.number(queue.rates.dead))
             }

@@ -16,8 +16,10 @@ final class Mill: @unchecked Sendable {
     private let client: HTTPClient
     private(set) var environment: [String: String] = [:]
 
-    init(configuration text: String, addresses: ((Stores) async throws -> [String: String])?) async throws {
-        stores = try await Stores()
+    private init(
+        on stores: Stores, configuration text: String, addresses: ((Stores) async throws -> [String: String])?
+    ) async throws {
+        self.stores = stores
         configuration = stores.folder.appending(path: "workers.yml")
         try Data(text.utf8).write(to: configuration)
         environment =
@@ -40,7 +42,14 @@ final class Mill: @unchecked Sendable {
         configuration: String = "diagnostics: true\n", addresses: ((Stores) async throws -> [String: String])? = nil,
         _ body: (Mill) async throws -> Void
     ) async throws {
-        let mill = try await Mill(configuration: configuration, addresses: addresses)
+        let stores = try await Stores()
+        let mill: Mill
+        do {
+            mill = try await Mill(on: stores, configuration: configuration, addresses: addresses)
+        } catch {
+            try await stores.remove()
+            throw error
+        }
         do {
             try await body(mill)
             try await mill.end()
@@ -52,9 +61,12 @@ final class Mill: @unchecked Sendable {
     }
 
     @discardableResult
-    func start(_ name: String, _ arguments: [String], environment extra: [String: String] = [:]) throws -> Child {
+    func start(
+        _ name: String, _ arguments: [String], executable: URL = Repository.executable,
+        environment extra: [String: String] = [:]
+    ) throws -> Child {
         let child = try Child(
-            name, Repository.executable, arguments + ["--config", configuration.path()],
+            name, executable, arguments + ["--config", configuration.path()],
             environment: environment.merging(extra) { $1 }, logFolder: stores.folder)
         children.append(child)
         return child
@@ -72,9 +84,9 @@ final class Mill: @unchecked Sendable {
         return child
     }
 
-    func command(_ arguments: String...) async throws -> String {
+    func command(_ arguments: String..., executable: URL = Repository.executable) async throws -> String {
         try await run(
-            [Repository.executable.path()] + arguments + ["--config", configuration.path()], environment: environment)
+            [executable.path()] + arguments + ["--config", configuration.path()], environment: environment)
     }
 
     func expectReady() async throws {
@@ -132,7 +144,9 @@ final class Mill: @unchecked Sendable {
     }
 
     func count(_ condition: String) async throws -> Int {
-        Int(try await stores.rows("SELECT count(*) FROM millrace.jobs WHERE \(condition)").first ?? "") ?? -1
+        let counts = try await stores.rows(
+            "SELECT count(*) FROM millrace.jobs WHERE \(condition)", at: environment["DATABASE_URL"])
+        return Int(counts.first ?? "") ?? -1
     }
 
     /// Waits until every job has ended.

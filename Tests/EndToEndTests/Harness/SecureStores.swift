@@ -83,5 +83,15 @@ struct SecureStores {
         return URLComponents(string: url)?.port.map(String.init) ?? ""
     }
 
+    /// A job from SQL by a role that may do nothing but that.
+    func submitAsClerk() async throws {
+        let url = try await stores.databaseURL().replacingOccurrences(of: "/postgres", with: "/shop")
+        try await run([
+            "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", "CREATE ROLE clerk",
+            "-c", "GRANT USAGE ON SCHEMA millrace TO clerk; GRANT EXECUTE ON FUNCTION millrace.enqueue TO clerk",
+            "-c", "SET ROLE clerk", "-c", "SELECT millrace.enqueue('diagnostics.echo', '{}')",
+        ])
+    }
+
     struct Refused: Error { let answer: String }
 }

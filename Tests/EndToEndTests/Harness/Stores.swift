@@ -31,9 +31,10 @@ final class Stores: Sendable {
         try await run(["redis-cli", "-u", try await redisURL(), "--raw"] + arguments).trimmingNewline
     }
 
-    /// The rows of a query, columns separated by `|`.
-    func rows(_ sql: String) async throws -> [String] {
-        let text = try await run(["psql", "-X", "-A", "-t", "-c", sql, try await databaseURL()])
+    /// The rows of a query, columns separated by `|`; as the superuser, unless another address is named.
+    func rows(_ sql: String, at address: String? = nil) async throws -> [String] {
+        let url = if let address { address } else { try await databaseURL() }
+        let text = try await run(["psql", "-X", "-A", "-t", "-c", sql, url])
         return text.split(separator: "\n").map(String.init)
     }
 
@@ -85,6 +86,9 @@ enum Repository {
         if let path = ProcessInfo.processInfo.environment["MILLRACE_BINARY"] { return URL(filePath: path) }
         return root.appending(path: ".build/debug/millrace")
     }
+
+    /// The smallest program, a package of its own.
+    static var example: URL { root.appending(path: "Examples/hello/.build/debug/hello") }
 }
 
 extension String {
