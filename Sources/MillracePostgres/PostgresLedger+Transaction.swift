@@ -38,10 +38,12 @@ extension PostgresLedger {
         _ context: JobContext, timeout: Duration, _ body: @Sendable (LedgerTransaction) throws -> Output
     ) async throws -> Output {
         let returned = Mutex<Output?>(nil)
+        let hasBegun = Mutex(false)
         do {
             let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
             try await withPartitions { () throws in
                 let newQueues = try await handlers.transaction(deadline: timeout) { transaction in
+                    hasBegun.withLock { $0 = true }
                     try Self.hold(context, in: transaction)
                     let scope = LedgerTransaction(transaction, now: now)
                     let output = try body(scope)
@@ -55,6 +57,8 @@ extension PostgresLedger {
                 knownQueues.add(newQueues)
             }
         } catch let error as PostgresError {
+            // Time that went by waiting for a connection is the store's, not the handler's.
+            if error.code == .deadlineExceeded, !hasBegun.withLock(\.self) { throw RunInterrupted("\(error)") }
             try await resolve(error, of: context)
         }
         guard let output = returned.withLock(\.self) else {
@@ -106,7 +110,7 @@ extension PostgresLedger {
         switch error.code {
         case .outcomeUnknown:
             try await learnFate(of: context)
-        case .unavailable, .overloaded:
+        case .unavailable, .overloaded, .configuration:
             throw RunInterrupted("\(error)")
         case .cancelled:
             throw CancellationError()

@@ -111,9 +111,11 @@ public struct Worker: Service {
     }
 
     private func drain() async {
+        let deadline = ContinuousClock.now + configuration.drainTimeout + configuration.cancelGrace
         await reporter.setDraining()
         await runner.drain()
-        if !(await writer.flush(within: configuration.cancelGrace)) {
+        // What the handlers left of the time is the ledger's, which may be away.
+        if !(await writer.flush(within: max(configuration.cancelGrace, deadline - .now))) {
             logger.warning("outcomes not written at shutdown, their jobs will run again")
         }
         do {

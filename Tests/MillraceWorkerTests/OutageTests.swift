@@ -191,4 +191,77 @@ import Testing
         }
         #expect(fixture.broker.calls(of: .extend) >= 20)
     }
+
+    @Test func `an outcome that the ledger answers with nonsense is kept, and recorded when it does not`() async throws
+    {
+        var fixture = WorkerFixture()
+        fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
+        fixture.ledger.fail(.record, times: 3, .beforeEffect, with: LedgerError(.protocolViolation, "XX000"))
+
+        try await fixture.whileWorking { _ in
+            let id = try await fixture.submitter.submit(Count())
+            try await fixture.expect(id, toBecome: .completed)
+            #expect(try await fixture.job(id).attempt == 1)
+        }
+    }
+
+    @Test(arguments: [LedgerError.Code.unavailable, .outcomeUnknown, .overloaded])
+    func `a handler that fails because the ledger is away spends nothing`(code: LedgerError.Code) async throws {
+        var fixture = WorkerFixture()
+        let runs = Mutex(0)
+        fixture.handlers.register(Count.self) { job, _ in
+            if runs.withLock({
+                $0 += 1; return $0
+            }) == 1 {
+                throw LedgerError(code, "away")
+            }
+            return Count.Output(next: job.number)
+        }
+
+        try await fixture.whileWorking { _ in
+            let id = try await fixture.submitter.submit(Count(), EnqueueOptions(maxAttempts: 1))
+            try await fixture.expect(id, toBecome: .completed)
+            #expect(try await fixture.job(id).failures == 0)
+        }
+    }
+
+    @Test func `a queue that only the broker believes to be paused goes on`() async throws {
+        var fixture = WorkerFixture()
+        fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
+
+        try await fixture.whileWorking { _ in
+            let first = try await fixture.submitter.submit(Count())
+            try await fixture.expect(first, toBecome: .completed)
+            try await fixture.broker.configure(.default, isPaused: true, epoch: nil)
+            let second = try await fixture.submitter.submit(Count())
+            try await fixture.expect(second, toBecome: .completed)
+            #expect(try await fixture.queueStatus().isPaused == false)
+        }
+    }
+
+    @Test func `no handler starts when its lease was lost while the claim was under way`() async throws {
+        var fixture = WorkerFixture()
+        let runs = Mutex(0)
+        fixture.handlers.register(Count.self) { job, _ in
+            runs.withLock { $0 += 1 }
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { _ in
+            try await eventually(within: .seconds(5), "the queue has its epoch") {
+                try await fixture.broker.status(of: [.default]).first?.epoch != nil
+            }
+            fixture.ledger.fail(.claim, times: 10, .beforeEffect, with: LedgerError(.unavailable, "away"))
+            id = try await fixture.submitter.submit(Count())
+            try await eventually(within: .seconds(5), "the job is reserved") {
+                try await fixture.queueStatus().running == 1
+            }
+            try await fixture.broker.cancel(try #require(id), token: nil, in: .default)
+            try await eventually(within: .seconds(10), "the job is claimed") {
+                try await fixture.job(try #require(id)).attempt == 1
+            }
+        }
+        #expect(runs.withLock { $0 } == 0)
+    }
 }

@@ -42,7 +42,7 @@ public struct JobOptions: Sendable, Equatable {
     public var timeout: Duration
     /// Default 2 s doubling to 1 h.
     public var backoff: Backoff
-    /// The right to run without a word from the worker. Default 15 s, 5 s or more.
+    /// The right to run without a word from the worker. Default 15 s, which is also the least.
     public var lease: Duration
     /// Runs the handler on a pool of threads for blocking work instead of the cooperative pool, which has one thread per core and
     /// must never be blocked. Default false.

@@ -43,7 +43,8 @@ public struct JobEnvelope: Sendable, Equatable {
 
     package func encoded() -> [UInt8] {
         let kind = Array(kind.name.utf8)
-        let trace = Array((trace ?? "").utf8.prefix(255))
+        // A `traceparent` has 55 bytes; what does not fit is none, and half of it could not be read back.
+        let trace = trace.map { Array($0.utf8) }.flatMap { $0.count <= UInt8.max ? $0 : nil } ?? []
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Self.headerBytes + 2 + kind.count + trace.count + payload.count)
         bytes += [Self.formatVersion, 0, 0, 0, 0]

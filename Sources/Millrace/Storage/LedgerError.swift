@@ -41,6 +41,11 @@ public struct LedgerError: Error, Sendable, CustomStringConvertible {
         self.index = index
     }
 
+    /// The ledger's fault, and not that of what it was given: a run that fails with it spends nothing.
+    package var isStoreAway: Bool {
+        [.unavailable, .outcomeUnknown, .overloaded, .misconfigured, .schemaUnknown].contains(code)
+    }
+
     public var description: String {
         "ledger: \(code): \(message)" + (sqlState.map { " (SQLSTATE \($0))" } ?? "")
     }

@@ -46,8 +46,13 @@ actor LeaseKeeper {
         for job in jobs { held[job.lease] = Holding(envelope: job.envelope, duration: Limits.lease) }
     }
 
-    /// Gives leases the length that their kind wants, at once where it differs from what the reservation gave.
+    /// Whether this process still has the lease, as far as it knows.
+    func holds(_ lease: Lease) -> Bool { held[lease] != nil }
+
+    /// Gives leases the length that their kind wants, at once where it differs from what the reservation gave. None is shorter
+    /// than three intervals, so that two extensions may fail.
     func setDuration(_ duration: Duration, of leases: [Lease]) async {
+        let duration = max(duration, interval * 3)
         guard duration != Limits.lease else { return }
         for lease in leases { held[lease]?.duration = duration }
         await extend(leases)

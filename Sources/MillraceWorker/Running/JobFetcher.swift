@@ -26,6 +26,7 @@ actor JobFetcher {
     private var isStopping = false
     private var reservations = 0
     private var rotation = 0
+    private var pauseChecks: [QueueName: ContinuousClock.Instant] = [:]
 
     /// A job without a row is looked at again this much later: nothing that the ledger does not know is dropped.
     private static let missingRowDelay: Duration = .seconds(300)
@@ -93,6 +94,7 @@ actor JobFetcher {
             guard let epoch = await epochs.known(queue)?.epoch else { continue }
             guard let reservation = try await reserve(free, from: queue, epoch: epoch) else { continue }
             round.nextDue = [round.nextDue, reservation.nextDue].compactMap { $0 }.min()
+            if reservation.isPaused { await checkPause(of: queue) }
             guard !reservation.jobs.isEmpty else { continue }
             round.didReserve = true
             await take(reservation.jobs, from: queue)
@@ -168,11 +170,14 @@ actor JobFetcher {
                     await decline(request.lease, verdict)
                 }
             }
+            if verdicts.contains(.paused), let queue = requests.first?.lease.queue { await copyPause(of: queue) }
             requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true) }
         }
     }
 
     private func start(_ lease: Lease, _ envelope: JobEnvelope, _ claim: Claim, _ handler: JobHandler) async {
+        // The ledger may have been slow: what was lost or cancelled meanwhile is another's, and nothing would tell the handler.
+        guard await keeper.holds(lease) else { return }
         await runner.start(ClaimedJob(lease: lease, envelope: envelope, claim: claim, handler: handler))
         await keeper.setDuration(handler.options.lease, of: [lease])
     }
@@ -202,7 +207,6 @@ actor JobFetcher {
         case .notDue(let left):
             await writer.acknowledge([lease], .retry(after: max(left, .milliseconds(250))))
         case .paused:
-            await pause(lease.queue)
             await writer.acknowledge([lease], .release)
         case .missing:
             logger.error(
@@ -213,12 +217,28 @@ actor JobFetcher {
         }
     }
 
-    /// The broker handed out a job of a queue that is paused in the ledger: its copy of the setting is old.
-    private func pause(_ queue: QueueName) async {
-        do throws(BrokerError) {
-            try await broker.configure(queue, isPaused: true, epoch: nil)
+    /// Gives the broker the ledger's word on whether a queue is paused. Its copy is old when it hands out a job that the ledger
+    /// holds back, or holds back what the ledger does not: writers of the two overtake each other, or stop half-way.
+    private func copyPause(of queue: QueueName) async {
+        do {
+            let isPaused = try await ledger.queues().first { $0.queue == queue }?.isPaused ?? false
+            try await broker.configure(queue, isPaused: isPaused, epoch: nil)
         } catch {
             logger.debug("pause not copied", metadata: [.queue: "\(queue)", .error: "\(error)"])
+        }
+    }
+
+    /// Once a second at most, a queue that the broker says is paused.
+    private func checkPause(of queue: QueueName) async {
+        let now = ContinuousClock.now
+        if let last = pauseChecks[queue], now - last < .seconds(1) { return }
+        pauseChecks[queue] = now
+        do {
+            guard try await ledger.queues().first(where: { $0.queue == queue })?.isPaused == false else { return }
+            logger.warning("queue was paused in the broker alone, resumed", metadata: [.queue: "\(queue)"])
+            try await broker.configure(queue, isPaused: false, epoch: nil)
+        } catch {
+            logger.debug("pause not checked", metadata: [.queue: "\(queue)", .error: "\(error)"])
         }
     }
 

@@ -204,7 +204,9 @@ actor JobRunner {
         case JobSignal.permanent(let reason): .dead(error: Self.bounded(reason))
         case JobSignal.retry(let delay, let reason): .retry(after: delay, error: Self.bounded(reason))
         case JobSignal.snooze(let delay): .snooze(delay)
-        case is RunInterrupted: .release
+        // Not at once: what interrupted this run would interrupt the next one too.
+        case is RunInterrupted: .snooze(.milliseconds(.random(in: 500...2000)))
+        case let error as LedgerError where error.isStoreAway: .snooze(.milliseconds(.random(in: 500...2000)))
         default: failure(of: run, Self.bounded("\(error)"))
         }
     }

@@ -134,6 +134,12 @@ actor OutcomeWriter {
         }
         if batch.count > 1 {
             recordBatchMax = batch.count / 2
+        } else if error.code == .protocolViolation {
+            // Nothing says that the outcome is at fault. It lets the others go first.
+            unrecorded.append(unrecorded.removeFirst())
+            logger.error(
+                "outcome not taken, tried again",
+                metadata: [.jobID: "\(batch[0].lease.id)", .error: "\(error)"])
         } else {
             let item = unrecorded.removeFirst()
             recordBatchMax = Limits.storeBatchMax

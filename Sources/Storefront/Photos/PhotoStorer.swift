@@ -96,7 +96,7 @@ struct PhotoStorer: Sendable {
             throw JobSignal.snooze(Self.memoryPause)
         }
         defer { budget.giveBack(taken) }
-        let photo = try PhotoRenderer.render(original) { cancellation.isSet }
+        let photo = try PhotoRenderer.render(original, pixelsMax: header.pixels) { cancellation.isSet }
         let staged = try photo.variants.map { variant in
             let blob = try blobs.stage()
             try variant.bytes.withUnsafeBytes { try blob.append($0) }

@@ -201,6 +201,18 @@ import Testing
             }
         }
     }
+
+    @Test func `a GIF whose picture is larger than its header says is refused before it is decoded`() throws {
+        var file = try SamplePicture.corners(64, 64).encoded(".gif")
+        file.replaceSubrange(6..<10, with: [1, 0, 1, 0])
+        let header = try ImageHeader.read(.gif, from: BytesReader(file))
+        #expect(header.pixels == 1)
+
+        let error = #expect(throws: ImageError.self) {
+            try PhotoRenderer.render(BytesReader(file), pixelsMax: header.pixels) { false }
+        }
+        #expect(error?.code == .corrupt)
+    }
 }
 
 /// A file of which a part cannot be read.

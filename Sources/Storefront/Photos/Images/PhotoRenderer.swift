@@ -31,21 +31,24 @@ enum PhotoRenderer {
     private static let encoding = ".webp[Q=82]"
 
     /// Decodes and encodes, on the calling thread.
+    /// - Parameter pixelsMax: what memory was set aside for; a GIF's frame may be larger than its header says.
     /// - Parameter isCancelled: asked whenever more bytes are read.
     /// - Throws: ``ImageError``; ``BlobError`` when the original cannot be read.
     static func render(
-        _ reader: any BlobReader, isCancelled: @escaping @Sendable () -> Bool
+        _ reader: any BlobReader, pixelsMax: Int = PhotoLimits.pixelsMax, isCancelled: @escaping @Sendable () -> Bool
     ) throws -> RenderedPhoto {
         try VipsRuntime.start()
         let input = try VipsInput(reader, isCancelled: isCancelled)
-        return try withExtendedLifetime(input) { try render(input, isCancelled) }
+        return try withExtendedLifetime(input) { try render(input, pixelsMax, isCancelled) }
     }
 
-    private static func render(_ input: VipsInput, _ isCancelled: () -> Bool) throws -> RenderedPhoto {
+    private static func render(
+        _ input: VipsInput, _ pixelsMax: Int, _ isCancelled: () -> Bool
+    ) throws -> RenderedPhoto {
         guard let original = millrace_vips_open(input.source).map(VipsPicture.init) else { throw failure(of: input) }
         // Once more by the decoder's own reading of the header, which is what counts from here on.
         let (pixels, overflow) = original.width.multipliedReportingOverflow(by: original.height)
-        guard !overflow, 1...PhotoLimits.pixelsMax ~= pixels, 1...4 ~= original.bands else {
+        guard !overflow, 1...pixelsMax ~= pixels, 1...4 ~= original.bands else {
             throw ImageError(
                 .corrupt, "\(original.width)×\(original.height) pixels of \(original.bands) channels are not taken")
         }
