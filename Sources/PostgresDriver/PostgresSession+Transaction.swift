@@ -27,7 +27,8 @@ extension PostgresSession {
         try call.check()
         try checkAlive()
         do throws(Failure) {
-            _ = try run(script: "BEGIN", call)
+            // Whatever the database's default: fences and locks are looked at again by each statement.
+            _ = try run(script: "BEGIN ISOLATION LEVEL READ COMMITTED", call)
         } catch {
             var meaning = error.meaning(whenBroken: .unavailable)
             if isBroken, error.interruption == nil { meaning.isStale = true }
