@@ -54,6 +54,7 @@ package struct JobLifecycle: Sendable, Equatable {
         attempt += 1
         self.token = token
         worker = process
+        isFlagged = false
         startedAt = now
         return .run(granted)
     }

@@ -128,9 +128,9 @@ public struct QueuedJob: Sendable, Equatable {
 
 public enum EnqueueVerdict: Sendable, Equatable {
     case enqueued
-    /// Live already; nothing was changed.
+    /// Waiting already, in a lane or until it is due; nothing was changed.
     case known
-    /// A remnant of the same id is still to be met (a cancelled entry, the last lease): push again later.
+    /// Leased, or a remnant of the same id is still to be met (a cancelled entry, the last lease): push again later.
     case busy
 }
 

@@ -1,6 +1,7 @@
 -- claim-jobs: grants claims and issues attempt numbers; the rules are JobLifecycle.claim (claim).
 -- $1 id, ascending  $2 token  $3 forced: arrays   $4 queues of these jobs   $5 the claiming process
 --
+-- What is claimed needs no push any more; one under way would be told `busy` until the job has ended.
 -- A queue's row is locked, and read as it is after that, so that its pause can wait for claims that began before it.
 -- `BETWEEN id AND id` is an equality that leaves the planner nothing but a look-up by the primary key for each element
 -- in turn, whatever the statistics say: so all writers lock rows in one order, never in a circle. (With `finished_at IS
@@ -18,6 +19,7 @@ SET state = 'running',
   crashes = job.crashes + (job.state = 'running')::integer,
   token = request.token,
   worker = $5::bigint,
+  flagged = false,
   started_at = statement_timestamp()
 FROM unnest($1::uuid[], $2::bytea[], $3::boolean[]) AS request (id, token, forced)
 WHERE job.id BETWEEN request.id AND request.id

@@ -4,7 +4,8 @@
 -- ARGV[3] delays (ms), 8 bytes for each job with the big end first, 0 = ready; or '' when all jobs are ready
 -- ARGV[4] last tokens, 17 bytes for each job, zeros for none; or '' for none at all
 -- ARGV[5…] id and envelope of each job, at most 500
--- Returns one number per job: 1 = enqueued, 0 = known, -1 = busy (its cancelled entry or last lease is still there).
+-- Returns one number per job: 1 = enqueued, 0 = known, -1 = busy (it is leased, or its cancelled entry is still there).
+-- A lease may end with the job's removal, whatever the ledger says of the job by then: what is leased is not known for good.
 -- An entry comes before its envelope: alone it is dropped by whoever meets it, an envelope alone would stay for ever.
 local jobs, leases, scheduled, bell = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
 local now, lanes, delays, tokens = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
@@ -21,10 +22,18 @@ for i = 1, count do
 end
 
 local known = redis.call('HMGET', jobs, unpack(ids))
-local answers, fields, due, ready, seen = {}, {}, {}, {}, {}
+local answers, fields, due, ready, seen, leased = {}, {}, {}, {}, {}, nil
+for i = 1, count do
+  if known[i] and known[i] ~= '' then
+    -- There are no more leases than slots.
+    leased = {}
+    for _, member in ipairs(redis.call('ZRANGE', leases, 0, -1)) do leased[member:sub(1, 16)] = true end
+    break
+  end
+end
 for i = 1, count do
   local id = ids[i]
-  if known[i] == '' or tokens ~= '' and redis.call('ZSCORE', leases, id .. tokens:sub(17 * i - 16, 17 * i)) then
+  if known[i] == '' or known[i] and leased[id] or tokens ~= '' and redis.call('ZSCORE', leases, id .. tokens:sub(17 * i - 16, 17 * i)) then
     answers[i] = -1
   elseif known[i] or seen[id] then
     answers[i] = 0

@@ -40,7 +40,8 @@ struct MemoryQueue: Sendable {
         let envelope = envelopes[job.id]
         let lastLease = job.lastToken.map { Lease(id: job.id, queue: name, token: $0) }
         if envelope?.isEmpty == true || lastLease.map({ leases[$0] != nil }) == true { return .busy }
-        if envelope != nil { return .known }
+        // A lease may end with the job's removal, whatever the ledger says of the job by then.
+        if envelope != nil { return leases.keys.contains { $0.id == job.id } ? .busy : .known }
         envelopes[job.id] = job.envelope.encoded()
         if job.delay.milliseconds > 0 {
             scheduled[job.id] = Scheduled(lane: job.priority, due: now + job.delay)
