@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FoundationEssentials
 import Logging
 import Millrace
 import MillraceTesting
@@ -35,6 +36,12 @@ import Testing
 
     private struct Quiet: Job {
         static let kind: JobKind = "quiet"
+    }
+
+    private struct Timed: Job {
+        static let kind: JobKind = "timed"
+        var due: Date
+        struct Output: Codable, Sendable { var next: Date }
     }
 
     private func fault(in payload: String) -> PayloadError? {
@@ -114,6 +121,20 @@ import Testing
 
         await #expect(throws: PayloadError.self) {
             try await handlers.handler(for: Greet.kind)?.run(Array("{}".utf8), context())
+        }
+    }
+
+    @Test(arguments: ["2026-12-24T12:00:00Z", "2026-12-24T12:00:00.250Z", "2026-12-24T13:00:00+01:00"])
+    func `times in payloads and results are RFC 3339`(text: String) async throws {
+        var handlers = JobHandlers()
+        handlers.register(Timed.self) { job, _ in Timed.Output(next: job.due.addingTimeInterval(0.5)) }
+
+        let result = try await handlers.handler(for: Timed.kind)?.run(Array(#"{"due":"\#(text)"}"#.utf8), context())
+
+        let fraction = text.contains(".") ? "750" : "500"
+        #expect(String(decoding: result ?? [], as: UTF8.self) == #"{"next":"2026-12-24T12:00:00.\#(fraction)Z"}"#)
+        await #expect(throws: PayloadError.self) {
+            try await handlers.handler(for: Timed.kind)?.run(Array(#"{"due":812345678}"#.utf8), context())
         }
     }
 

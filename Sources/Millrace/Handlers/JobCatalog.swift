@@ -53,22 +53,39 @@ public struct JobDefinition: Sendable {
     }
 }
 
-/// A payload or a result as it is stored: equal values give equal bytes.
+/// A payload or a result as it is stored: equal values give equal bytes. A `Date` is RFC 3339 in UTC, to the millisecond.
 package func encodedJSON(_ value: some Encodable) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .custom { date, encoder in
+        var container = encoder.singleValueContainer()
+        try container.encode(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+    }
     return try Array(encoder.encode(value))
 }
 
 extension Job {
     package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
         do {
-            return try JSONDecoder().decode(Self.self, from: Data(payload))
+            let decoder = JSONDecoder()
+            decoder.dateDecodingStrategy = .custom(date(from:))
+            return try decoder.decode(Self.self, from: Data(payload))
         } catch let error as DecodingError {
             throw PayloadError(error)
         } catch {
             throw PayloadError(pointer: "", reason: "\(error)")
         }
+    }
+
+    /// With or without fractions of a second.
+    private static func date(from decoder: any Decoder) throws -> Date {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
+            if let date = try? style.parse(text) { return date }
+        }
+        throw DecodingError.dataCorruptedError(
+            in: container, debugDescription: "expected a time such as 2026-05-04T03:02:01Z")
     }
 }
 

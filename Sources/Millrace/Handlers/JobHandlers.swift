@@ -20,6 +20,8 @@ public struct JobHandlers: Sendable {
     /// The handler runs on the cooperative pool, or on a thread of its own where the kind's options say `isBlocking`. It is
     /// cancelled at its time-out, at an operator's cancellation and when its lease is lost; it should end then. It may run more than
     /// once for one job, seldom even at the same time, so effects outside must carry the job's id as their idempotency key.
+    ///
+    /// A job that declares no `Output` ends with `return NoOutput()`.
     /// - Precondition: no other handler of the same kind was registered.
     public mutating func register<J: Job>(
         _ type: J.Type, _ run: @escaping @Sendable (J, JobContext) async throws -> J.Output

@@ -164,6 +164,7 @@ actor OutcomeWriter {
     }
 
     private func settle(_ item: Unrecorded, _ verdict: RecordVerdict) {
+        if case .recorded(let state) = verdict, let error = item.outcome.ending.error { note(error, of: item, state) }
         switch verdict {
         case .recorded(let state) where state.isFinal:
             acknowledge([item.lease], .complete(isAnnounced: true))
@@ -175,6 +176,19 @@ actor OutcomeWriter {
             logger.warning(
                 "outcome fenced off, a newer attempt holds the job",
                 metadata: [.jobID: "\(item.lease.id)", .attempt: "\(item.outcome.attempt)"])
+        }
+    }
+
+    /// What a developer looks for first; the row has the whole of it.
+    private func note(_ error: String, of item: Unrecorded, _ state: JobState) {
+        let metadata: [LogKey: Logger.MetadataValue] = [
+            .jobID: "\(item.lease.id)", .queue: "\(item.lease.queue)", .attempt: "\(item.outcome.attempt)",
+            .error: "\(error.prefix(200))",
+        ]
+        if state == .dead {
+            logger.warning("job is dead", metadata: metadata)
+        } else {
+            logger.info("attempt failed, job will be retried", metadata: metadata)
         }
     }
 
@@ -251,6 +265,14 @@ extension OutcomeWriter.Action {
 }
 
 extension Outcome.Ending {
+    /// nil when the attempt did not fail.
+    fileprivate var error: String? {
+        switch self {
+        case .retry(_, let error), .dead(let error): error
+        case .completed, .snooze, .release: nil
+        }
+    }
+
     /// What the broker is told when the job has not ended with it.
     fileprivate var action: OutcomeWriter.Action {
         switch self {
