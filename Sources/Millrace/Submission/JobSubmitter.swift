@@ -80,7 +80,7 @@ public struct EnqueueOptions: Sendable {
     public var maxAttempts: Int?
     /// At most 16.
     public var tags: [String]
-    /// The W3C `traceparent` of what the job is a part of. Default none.
+    /// The W3C `traceparent` of what the job is a part of; one of over 255 bytes is not handed to the worker. Default none.
     public var trace: String?
 
     public init(

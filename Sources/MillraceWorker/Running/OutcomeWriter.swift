@@ -112,7 +112,8 @@ actor OutcomeWriter {
             let batch = Array(unrecorded.prefix(recordBatchMax))
             do throws(LedgerError) {
                 let verdicts = try await ledger.record(batch.map(\.outcome))
-                recordBatchMax = Limits.storeBatchMax
+                // Not to the full at once: an outcome that is tried again would spoil each of those batches.
+                recordBatchMax = min(recordBatchMax * 2, Limits.storeBatchMax)
                 backoff.reset()
                 noteLedgerIsBack()
                 // One step with what follows from it, so that `flush` never sees an outcome in neither list.
