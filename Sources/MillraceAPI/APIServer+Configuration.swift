@@ -25,7 +25,7 @@ extension APIServer {
         public var answerDeadline: Duration
         /// Bytes of bodies of all requests together. Default 128 MiB.
         public var bodyBytesMax: Int
-        /// For one call of a store. Default 900 ms, so that clients have their answer within a second when a store is
+        /// For one call of a store. Default 800 ms, so that clients have their answer within a second when a store is
         /// away.
         public var storeDeadline: Duration
         /// Requests that wait for a job to end at a time; more are told 503. Default 10,000.
@@ -39,7 +39,7 @@ extension APIServer {
             host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], connectionsMax: Int = 1000,
             idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60), bodyRateMin: Int = 32 * 1024,
             answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
-            storeDeadline: Duration = .milliseconds(900), waitersMax: Int = 10_000,
+            storeDeadline: Duration = .milliseconds(800), waitersMax: Int = 10_000,
             waitPollInterval: Duration = .seconds(5), pools: [Pool] = []
         ) {
             self.host = host

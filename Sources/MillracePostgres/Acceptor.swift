@@ -3,6 +3,7 @@
 import Logging
 import Millrace
 import PostgresDriver
+import Synchronization
 
 /// Accepts submissions: those that come at the same time share a transaction, and one that is refused falls out of it
 /// alone.
@@ -10,6 +11,8 @@ import PostgresDriver
 /// Ids are checked by the server's clock before anything is sent. When the server refuses the data of a batch, its
 /// halves are written apart until the submission at fault stands alone; then the job at fault is searched the same way,
 /// in transactions that are rolled back.
+///
+/// While the ledger does not answer, submissions are refused at once but for one at a time (`OutageGate`).
 ///
 /// Change together: `insert-jobs.sql`, `insert-keys.sql`, `JobWriter`.
 final class Acceptor: Sendable {
@@ -22,6 +25,7 @@ final class Acceptor: Sendable {
 
     private let committer: GroupCommitter<Item, Acceptance>
     private let timeout: Duration
+    private let gate = Mutex(OutageGate())
 
     init(
         pool: PostgresPool, clock: ServerClock, knownQueues: KnownQueues, waitingJobsMax: Int, timeout: Duration,
@@ -50,7 +54,27 @@ final class Acceptor: Sendable {
     func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance {
         let weight = submission.jobs.reduce(0) { $0 + 1 + $1.payload.count / 1024 }
         let deadline = ContinuousClock.now + timeout + Self.timeoutPerJob * weight
-        return try await committer.submit(Item(submission: submission, deadline: deadline), weight: weight)
+        guard let pass = gate.withLock({ $0.enter() }) else {
+            throw LedgerError(
+                .unavailable, "the ledger does not answer; another submission is finding out whether it is back")
+        }
+        do throws(LedgerError) {
+            let acceptance = try await committer.submit(
+                Item(submission: submission, deadline: deadline), weight: weight)
+            gate.withLock { $0.leave(pass, .answered) }
+            return acceptance
+        } catch {
+            gate.withLock { $0.leave(pass, Self.sight(error)) }
+            throw error
+        }
+    }
+
+    private static func sight(_ error: LedgerError) -> OutageGate.Sight {
+        switch error.code {
+        case .unavailable, .outcomeUnknown: .silent
+        case .overloaded, .cancelled: .unasked
+        default: .answered
+        }
     }
 
     private static func write(_ items: [Item], by writer: BatchWriter) async -> [Answer] {

@@ -112,7 +112,7 @@ extension PostgresLedger {
         public var connections: Int
         /// Connections for handlers' own transactions, 1 or more. Default 4, opened when needed.
         public var transactionConnections: Int
-        /// From a submission to its answer, and 200 µs more for each job and kilobyte. Default 800 ms.
+        /// From a submission to its answer, and 200 µs more for each job and kilobyte. Default 700 ms.
         public var acceptTimeout: Duration
         /// For all other calls. Default 5 s.
         public var callTimeout: Duration
@@ -128,7 +128,7 @@ extension PostgresLedger {
 
         public init(
             url: String, applicationName: String = "millrace", connections: Int = 4, transactionConnections: Int = 4,
-            acceptTimeout: Duration = .milliseconds(800), callTimeout: Duration = .seconds(5),
+            acceptTimeout: Duration = .milliseconds(700), callTimeout: Duration = .seconds(5),
             maintenanceTimeout: Duration = .seconds(30), waitingJobsMax: Int = 50_000,
             retention: Duration = Limits.retention
         ) {
