@@ -27,6 +27,10 @@ public enum Limits {
     public static let errorBytesMax = 4096
     /// Errors kept of one job: the first, and the last nine.
     public static let errorsMax = 10
+    /// Steps that a job remembers.
+    public static let stepsMax = 100
+    /// Bytes of one step's result.
+    public static let stepBytesMax = 16 * 1024
     /// Failures after which a job is dead.
     public static let maxAttempts = 20
     /// The largest `max_attempts` that a job may ask for.

@@ -37,6 +37,8 @@ enum Statements {
     static let readKeys = PostgresStatement(name: "read-keys", file: PackageResources.read_keys_sql)
     static let readLifecycles = PostgresStatement(name: "read-lifecycles", file: PackageResources.read_lifecycles_sql)
     static let recordOutcomes = PostgresStatement(name: "record-outcomes", file: PackageResources.record_outcomes_sql)
+    static let readSteps = PostgresStatement(name: "read-steps", file: PackageResources.read_steps_sql)
+    static let recordStep = PostgresStatement(name: "record-step", file: PackageResources.record_step_sql)
     static let reopenJob = PostgresStatement(name: "reopen-job", file: PackageResources.reopen_job_sql)
     static let setPaused = PostgresStatement(name: "set-paused", file: PackageResources.set_paused_sql)
     static let setPool = PostgresStatement(name: "set-pool", file: PackageResources.set_pool_sql)
@@ -45,7 +47,7 @@ enum Statements {
     static let all = [
         blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged, drainClaims,
         endUnclaimable, ensureQueues, establishEpoch, findFree, findHorizon, forgetKeys, holdAttempt, insertJobs,
-        insertKeys,
+        insertKeys, readSteps, recordStep,
         listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions, pruneJobs,
         raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, recordOutcomes, reopenJob,
         setPaused, setPool,

@@ -67,9 +67,7 @@ package func encodedJSON(_ value: some Encodable) throws -> [UInt8] {
 extension Job {
     package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
         do {
-            let decoder = JSONDecoder()
-            decoder.dateDecodingStrategy = .custom(date(from:))
-            return try decoder.decode(Self.self, from: Data(payload))
+            return try decodedJSON(payload)
         } catch let error as DecodingError {
             throw PayloadError(error)
         } catch {
@@ -77,8 +75,12 @@ extension Job {
         }
     }
 
-    /// With or without fractions of a second.
-    private static func date(from decoder: any Decoder) throws -> Date {
+}
+
+/// The other way round; a `Date` may come without fractions of a second.
+func decodedJSON<Value: Decodable>(_ json: [UInt8]) throws -> Value {
+    let decoder = JSONDecoder()
+    decoder.dateDecodingStrategy = .custom { decoder in
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
@@ -87,6 +89,7 @@ extension Job {
         throw DecodingError.dataCorruptedError(
             in: container, debugDescription: "expected a time such as 2026-05-04T03:02:01Z")
     }
+    return try decoder.decode(Value.self, from: Data(json))
 }
 
 /// Why a payload is not one of its kind.

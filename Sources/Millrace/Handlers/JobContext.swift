@@ -22,6 +22,7 @@ public struct JobContext: Sendable {
     package let submitter: JobSubmitter
     /// Where an outcome that was committed together with the handler's own rows is left for the worker.
     package let committedOutcome: CommittedOutcome
+    let steps: StepMemory
 
     package init(
         id: JobID, kind: JobKind, queue: QueueName, claim: Claim, deadline: ContinuousClock.Instant, logger: Logger,
@@ -37,6 +38,7 @@ public struct JobContext: Sendable {
         self.logger = logger
         self.submitter = submitter
         committedOutcome = CommittedOutcome()
+        steps = StepMemory(attempt: claim.attempt)
     }
 
     /// Whether a failure of this run is the job's last.

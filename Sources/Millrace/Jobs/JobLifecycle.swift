@@ -9,7 +9,7 @@
 /// - Every later write carries its attempt; a write with another changes nothing.
 /// - A final state is left by `reopen` only.
 ///
-/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `cancel-job.sql`, `reopen-job.sql`, `blame-process.sql`.
+/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `reopen-job.sql`, `blame-process.sql`.
 package struct JobLifecycle: Sendable, Equatable {
     package var state: JobState
     package var attempt = 0
@@ -28,6 +28,7 @@ package struct JobLifecycle: Sendable, Equatable {
     package var worker: ProcessID?
     package var result: [UInt8]?
     package var errors: [RecordedError] = []
+    package var steps: [RecordedStep] = []
     /// Waits to be pushed by the relay.
     package var isFlagged: Bool
 
@@ -78,6 +79,16 @@ package struct JobLifecycle: Sendable, Equatable {
             state = .ready
         }
         return .recorded(state)
+    }
+
+    package mutating func recordStep(
+        _ name: String, result: [UInt8], attempt: Int, now: Timestamp
+    ) -> StepVerdict {
+        guard attempt == self.attempt, state == .running else { return .fenced }
+        if !steps.contains(where: { $0.name == name }) {
+            steps.append(RecordedStep(name: name, attempt: attempt, at: now, result: result))
+        }
+        return .recorded
     }
 
     /// True when it was cancelled now.

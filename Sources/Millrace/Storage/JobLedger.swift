@@ -26,6 +26,17 @@ public protocol JobLedger: QueueSettingsStore {
     /// not touched.
     func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict]
 
+    /// Keeps what a step of a running attempt returned, fenced by the attempt's number.
+    ///
+    /// Of two with one name the first stands. Steps stay through retries and ``reopen(_:)``.
+    /// - Parameter result: JSON.
+    func recordStep(
+        _ name: String, result: [UInt8], of id: JobID, attempt: Int
+    ) async throws(LedgerError) -> StepVerdict
+
+    /// A job's steps in the order in which they were recorded; none of a job that it does not know.
+    func steps(of id: JobID) async throws(LedgerError) -> [RecordedStep]
+
     /// The jobs among these that it knows.
     func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord]
 

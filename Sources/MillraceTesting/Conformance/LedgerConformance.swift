@@ -23,7 +23,8 @@ package struct LedgerConformance: Sendable, CustomTestStringConvertible {
     }
 
     package static let allCases: [LedgerConformance] =
-        accepting + remembering + claiming + recording + storing + cancelling + pushing + blaming + showing + settling
+        accepting + remembering + claiming + recording + storing + stepping + cancelling + pushing + blaming + showing
+        + settling
 
     package func run(on harness: any LedgerHarness) async throws {
         try await body(LedgerTrial(harness: harness))

@@ -9,7 +9,8 @@ import Synchronization
 public final class MemoryLedger: JobLedger {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
-        case accept, claim, record, jobs, list, cancel, reopen, flagged, clearFlags, unfinished, blame, flaggedCounts
+        case accept, claim, record, recordStep, steps, jobs, list, cancel, reopen, flagged, clearFlags, unfinished,
+            blame, flaggedCounts
         case finishedCounts, maintain, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch, lockRebuild
         case poolCounts, setPoolCount
     }
@@ -66,6 +67,18 @@ public final class MemoryLedger: JobLedger {
 
     public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {
         try perform(.record) { table, now in table.record(outcomes, now: now) }
+    }
+
+    public func recordStep(
+        _ name: String, result: [UInt8], of id: JobID, attempt: Int
+    ) async throws(LedgerError) -> StepVerdict {
+        try perform(.recordStep) { table, now in
+            table.recordStep(name, result: result, of: id, attempt: attempt, now: now)
+        }
+    }
+
+    public func steps(of id: JobID) async throws(LedgerError) -> [RecordedStep] {
+        try perform(.steps) { table, _ in table.steps(of: id) }
     }
 
     public func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict {

@@ -105,6 +105,16 @@ struct MemoryTable: Sendable {
         }
     }
 
+    mutating func recordStep(
+        _ name: String, result: [UInt8], of id: JobID, attempt: Int, now: Timestamp
+    ) -> StepVerdict {
+        rows[id]?.life.recordStep(name, result: result, attempt: attempt, now: now) ?? .fenced
+    }
+
+    func steps(of id: JobID) -> [RecordedStep] {
+        rows[id]?.life.steps ?? []
+    }
+
     mutating func cancel(_ id: JobID, now: Timestamp) -> CancelVerdict {
         guard var row = rows[id] else { return .missing }
         let token = row.life.state == .running ? row.life.token : nil

@@ -171,6 +171,16 @@ final class StallingLedger: JobLedger {
         try await base.record(outcomes)
     }
 
+    func recordStep(
+        _ name: String, result: [UInt8], of id: JobID, attempt: Int
+    ) async throws(LedgerError) -> StepVerdict {
+        try await base.recordStep(name, result: result, of: id, attempt: attempt)
+    }
+
+    func steps(of id: JobID) async throws(LedgerError) -> [RecordedStep] {
+        try await base.steps(of: id)
+    }
+
     func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord] {
         await pass()
         return try await base.jobs(ids)
