@@ -6,7 +6,7 @@ package import PostgresDriver
 /// The tables that an application has beside the ledger, in a schema of their own.
 ///
 /// They are migrated and checked together with the ledger's: the application's processes refuse a database that lacks
-/// one of its migrations, or has one that they do not know.
+/// one of its migrations, or has one that they do not know and that does not allow them to go on.
 package struct ApplicationSchema: Sendable {
     /// PostgreSQL's schema, which is made for it; not `millrace`.
     package let name: String
@@ -27,6 +27,6 @@ package struct ApplicationSchema: Sendable {
     var listApplied: PostgresStatement {
         let quoted = name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
         return PostgresStatement(
-            name: "list-application-migrations", sql: "SELECT name FROM \"\(quoted)\".schema_migrations")
+            name: "list-application-migrations", sql: "SELECT name, allows FROM \"\(quoted)\".schema_migrations")
     }
 }

@@ -6,7 +6,7 @@ import PostgresDriver
 
 /// What a database's schema is to this release.
 package enum SchemaStatus: Sendable, Equatable {
-    /// The one that it knows.
+    /// The one that it knows, or a newer one that allows it to go on.
     case current
     /// Migrations that have not run yet, in order; all of them in a database without a ledger.
     case outdated(pending: [String])
@@ -15,13 +15,14 @@ package enum SchemaStatus: Sendable, Equatable {
 }
 
 extension PostgresLedger {
-    /// The files of `Migrations`, in order. Append only.
+    /// The files of `Migrations`, in order. Append only. Each leaves the statements of the release before it working, and
+    /// allows it.
     static let migrations = [
         Migration(name: "m0001_create_job_rows", file: PackageResources.m0001_create_job_rows_sql),
         Migration(name: "m0002_create_partitions", file: PackageResources.m0002_create_partitions_sql),
         Migration(name: "m0003_create_jobs_view", file: PackageResources.m0003_create_jobs_view_sql),
         Migration(name: "m0004_create_enqueue", file: PackageResources.m0004_create_enqueue_sql),
-        Migration(name: "m0005_add_steps", file: PackageResources.m0005_add_steps_sql),
+        Migration(name: "m0005_add_steps", file: PackageResources.m0005_add_steps_sql, allows: "m0004_create_enqueue"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any
@@ -43,10 +44,10 @@ extension PostgresLedger {
             let deadline = configuration.callTimeout
             let own = try await migrator(configuration, logger).status(deadline: deadline)
             guard let schema = configuration.applicationSchema else {
-                return status(applied: own.applied + own.unknown)
+                return status(applied: own.applied)
             }
             let beside = try await schema.migrator(configuration.session(), logger: logger).status(deadline: deadline)
-            return status(applied: own.applied + own.unknown, beside.applied + beside.unknown, of: schema)
+            return status(applied: own.applied, beside.applied, of: schema)
         } catch {
             throw LedgerError(error)
         }
@@ -71,19 +72,21 @@ extension PostgresLedger {
     ///   - applied: of the ledger's own migrations.
     ///   - beside: of the application's, whose names are told with that of its schema.
     static func status(
-        applied: [String], _ beside: [String] = [], of schema: ApplicationSchema? = nil
+        applied: [AppliedMigration], _ beside: [AppliedMigration] = [], of schema: ApplicationSchema? = nil
     ) -> SchemaStatus {
         func qualified(_ name: String) -> String { "\(schema?.name ?? "").\(name)" }
-        let applied = applied + beside.map(qualified)
+        let applied =
+            applied
+            + beside.map { AppliedMigration(name: qualified($0.name), allows: $0.allows.map(qualified)) }
         let known = migrations.map(\.name) + (schema?.migrations.map { qualified($0.name) } ?? [])
-        let unknown = applied.filter { !known.contains($0) }
+        let unknown = applied.filter { !$0.isTolerable(to: known) }.map(\.name)
         if !unknown.isEmpty { return .unknown(unknown) }
-        let pending = known.filter { !applied.contains($0) }
+        let pending = known.filter { name in !applied.contains { $0.name == name } }
         return pending.isEmpty ? .current : .outdated(pending: pending)
     }
 
     /// Of the application's migrations, over a connection that is there already.
-    func appliedBeside(_ schema: ApplicationSchema) async throws(LedgerError) -> [String] {
+    func appliedBeside(_ schema: ApplicationSchema) async throws(LedgerError) -> [AppliedMigration] {
         let result: PostgresResult
         do throws(PostgresError) {
             result = try await query(schema.listApplied, [], on: general, within: configuration.callTimeout)
@@ -93,9 +96,11 @@ extension PostgresLedger {
             throw LedgerError(error)
         }
         return try decoding { () throws(PostgresError) in
-            var names: [String] = []
-            for row in result.rows { names.append(try row.text(0)) }
-            return names
+            var applied: [AppliedMigration] = []
+            for row in result.rows {
+                applied.append(AppliedMigration(name: try row.text(0), allows: try row.textIfPresent(1)))
+            }
+            return applied
         }
     }
 

@@ -45,7 +45,11 @@ public final class PostgresLedger: JobLedger {
     public func check() async throws(LedgerError) {
         let row = try await first(of: Statements.checkLedger)
         let (isReadOnly, hasPartition, applied) = try decoding { () throws(PostgresError) in
-            (try row.bool(0), try row.bool(1), try row.textArray(2).compactMap(\.self))
+            let migrations = zip(try row.textArray(2), try row.textArray(3))
+            return (
+                try row.bool(0), try row.bool(1),
+                migrations.compactMap { name, allows in name.map { AppliedMigration(name: $0, allows: allows) } }
+            )
         }
         if let schema = configuration.applicationSchema {
             try Self.require(Self.status(applied: applied, await appliedBeside(schema), of: schema))

@@ -6,15 +6,36 @@ package import Logging
 package struct Migration: Sendable {
     package let name: String
     package let sql: String
+    /// A binary that knows this migration, though not the new one, may go on with the changed schema, so that a release can
+    /// be rolled out process by process. Nil = none may.
+    package let allows: String?
 
-    package init(name: String, sql: String) {
+    package init(name: String, sql: String, allows: String? = nil) {
         self.name = name
         self.sql = sql
+        self.allows = allows
     }
 
     /// Takes the text of an embedded file.
-    package init(name: String, file: [UInt8]) {
-        self.init(name: name, sql: String(decoding: file, as: UTF8.self))
+    package init(name: String, file: [UInt8], allows: String? = nil) {
+        self.init(name: name, sql: String(decoding: file, as: UTF8.self), allows: allows)
+    }
+}
+
+/// A migration's row in the table of its schema.
+package struct AppliedMigration: Sendable, Equatable {
+    package let name: String
+    /// As ``Migration/allows``.
+    package let allows: String?
+
+    package init(name: String, allows: String? = nil) {
+        self.name = name
+        self.allows = allows
+    }
+
+    /// Whether a binary with these migrations may use a schema with this one.
+    package func isTolerable(to known: some Sequence<String>) -> Bool {
+        known.contains { $0 == name || $0 == allows }
     }
 }
 
@@ -24,12 +45,10 @@ package struct Migration: Sendable {
 /// Each migration is a transaction of its own, together with its row in the table.
 package struct Migrator: Sendable {
     package struct Status: Sendable, Equatable {
-        /// By time.
-        package let applied: [String]
+        /// By time; also those that are not in this binary.
+        package let applied: [AppliedMigration]
         /// In the order in which they would run.
         package let pending: [String]
-        /// In the table, but not in this binary: a newer one was here.
-        package let unknown: [String]
     }
 
     private let configuration: PostgresConfiguration
@@ -60,7 +79,7 @@ package struct Migrator: Sendable {
                 PostgresStatement(name: "lock migrations", sql: "SELECT pg_advisory_lock($1)"), [.int8(lockKey)],
                 deadline: limit)
             try await createTable(connection, limit)
-            let applied = Set(try await appliedNames(connection, limit))
+            let applied = Set(try await readApplied(connection, limit).map(\.name))
             var ran: [String] = []
             for migration in migrations where !applied.contains(migration.name) {
                 try await apply(migration, connection, limit)
@@ -73,13 +92,11 @@ package struct Migrator: Sendable {
     /// Reads what was applied, without waiting for a migrator that runs.
     package func status(deadline: Duration) async throws(PostgresError) -> Status {
         let applied = try await withConnection(deadline) { connection, limit throws(PostgresError) in
-            try await hasTable(connection, limit) ? try await appliedNames(connection, limit) : []
+            try await hasTable(connection, limit) ? try await readApplied(connection, limit) : []
         }
-        let known = Set(migrations.map(\.name))
         return Status(
-            applied: applied.filter(known.contains),
-            pending: migrations.map(\.name).filter { !applied.contains($0) },
-            unknown: applied.filter { !known.contains($0) })
+            applied: applied,
+            pending: migrations.map(\.name).filter { name in !applied.contains { $0.name == name } })
     }
 
     private func withConnection<Value: Sendable>(
@@ -102,11 +119,11 @@ package struct Migrator: Sendable {
         _ migration: Migration, _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
     ) async throws(PostgresError) {
         let insert = PostgresStatement(
-            name: "record migration", sql: "INSERT INTO \(qualifiedTable) (name) VALUES ($1)")
+            name: "record migration", sql: "INSERT INTO \(qualifiedTable) (name, allows) VALUES ($1, $2)")
         do {
             try await connection.transaction(deadline: limit) { transaction in
                 try transaction.run(script: migration.sql)
-                try transaction.query(insert, [.text(migration.name)])
+                try transaction.query(insert, [.text(migration.name), .text(migration.allows)])
             }
         } catch {
             let error = error as? PostgresError ?? PostgresError(.unavailable, "\(error)")
@@ -126,6 +143,7 @@ package struct Migrator: Sendable {
             """
             CREATE TABLE IF NOT EXISTS \(qualifiedTable) (
                 name text PRIMARY KEY,
+                allows text,
                 applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
             )
             """,
@@ -145,16 +163,18 @@ package struct Migrator: Sendable {
         return try result.rows.first?.bool(0) ?? false
     }
 
-    private func appliedNames(
+    private func readApplied(
         _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
-    ) async throws(PostgresError) -> [String] {
+    ) async throws(PostgresError) -> [AppliedMigration] {
         let result = try await connection.query(
             PostgresStatement(
-                name: "list migrations", sql: "SELECT name FROM \(qualifiedTable) ORDER BY applied_at, name"),
+                name: "list migrations", sql: "SELECT name, allows FROM \(qualifiedTable) ORDER BY applied_at, name"),
             deadline: limit)
-        var names: [String] = []
-        for row in result.rows { names.append(try row.text(0)) }
-        return names
+        var applied: [AppliedMigration] = []
+        for row in result.rows {
+            applied.append(AppliedMigration(name: try row.text(0), allows: try row.textIfPresent(1)))
+        }
+        return applied
     }
 
     private var qualifiedTable: String { "\(Self.quoted(schema)).\(Self.quoted(table))" }

@@ -61,6 +61,34 @@ import Testing
         }
     }
 
+    @Test func `a schema one step newer that allows this release is used, and left alone`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            let last = try #require(PostgresLedger.migrations.last?.name)
+            try await database.run("ALTER TABLE millrace.job_rows ADD COLUMN of_the_future text DEFAULT 'x'")
+            try await database.run(
+                "INSERT INTO millrace.schema_migrations (name, allows) VALUES ('m9998_next', '\(last)')")
+            let job = Samples.job()
+
+            try await ledger.check()
+            try await ledger.requireKnownSchema()
+            #expect(try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger) == [])
+            try await ledger.start(job)
+            #expect(try await ledger.record([Samples.completed(job.id)]) == [.recorded(.completed)])
+
+            try await database.run(
+                "INSERT INTO millrace.schema_migrations (name, allows) VALUES ('m9999_later', 'm9998_next')")
+            let error = await #expect(throws: LedgerError.self) { try await ledger.requireKnownSchema() }
+            #expect(error?.message.contains("(m9999_later)") == true)
+        }
+    }
+
+    @Test func `every migration but the first four allows the release before it`() {
+        let migrations = PostgresLedger.migrations
+        for (before, migration) in zip(migrations, migrations.dropFirst()).dropFirst(3) {
+            #expect(migration.allows == before.name)
+        }
+    }
+
     @Test func `a missing partition is made before a submission fails`() async throws {
         try await TestDatabase.withLedger { ledger, database in
             let day = try await database.run("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')").rows.first?.text(0)

@@ -2,4 +2,5 @@
 SELECT
   current_setting('transaction_read_only')::boolean,
   to_regclass('millrace.job_rows_' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NOT NULL,
-  ARRAY(SELECT name FROM millrace.schema_migrations)
+  ARRAY(SELECT name FROM millrace.schema_migrations ORDER BY name),
+  ARRAY(SELECT allows FROM millrace.schema_migrations ORDER BY name)
