@@ -12,16 +12,30 @@ extension PostgresLedger {
         if let count = try decoding({ () throws(PostgresError) in try made.rows.first?.integer(0) }), count > 1 {
             logger.warning("partitions of job_rows were missing and have been made", metadata: [.count: "\(count)"])
         }
+        try await expire(within: timeout)
         for _ in 0..<Self.pruneRoundsMax {
             let forgotten = try await run(
                 Statements.forgetKeys,
                 [.int8(Limits.idempotencyRetention.milliseconds), .int8(Self.pruneRowsMax)], within: timeout)
             let pruned = try await run(
                 Statements.pruneJobs,
-                [.int8(configuration.retention.milliseconds), .int4(Int32(Self.pruneRowsMax))], within: timeout)
+                [
+                    .int8(configuration.retention.milliseconds), .int8(configuration.retentionBytes),
+                    .int4(Int32(Self.pruneRowsMax)),
+                ], within: timeout)
             let count = try decoding { () throws(PostgresError) in try pruned.rows.first?.int8(0) ?? 0 }
             if count == 0, forgotten.affectedRows < Self.pruneRowsMax { return }
         }
+    }
+
+    private func expire(within timeout: Duration) async throws(LedgerError) {
+        var count: Int64 = 0
+        for _ in 0..<Self.pruneRoundsMax {
+            let expired = try await run(Statements.expireJobs, [.int8(Self.pruneRowsMax)], within: timeout).affectedRows
+            count += Int64(expired)
+            if expired < Self.pruneRowsMax { break }
+        }
+        if count > 0 { logger.info("jobs that had expired were cancelled", metadata: [.count: "\(count)"]) }
     }
 
     /// Rows deleted by one statement: few enough to be over in a second.

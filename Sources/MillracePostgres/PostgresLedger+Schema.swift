@@ -23,6 +23,8 @@ extension PostgresLedger {
         Migration(name: "m0003_create_jobs_view", file: PackageResources.m0003_create_jobs_view_sql),
         Migration(name: "m0004_create_enqueue", file: PackageResources.m0004_create_enqueue_sql),
         Migration(name: "m0005_add_steps", file: PackageResources.m0005_add_steps_sql, allows: "m0004_create_enqueue"),
+        Migration(
+            name: "m0006_prune_by_size", file: PackageResources.m0006_prune_by_size_sql, allows: "m0005_add_steps"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

@@ -127,6 +127,9 @@ extension PostgresLedger {
         public var waitingJobsMax: Int
         /// How long finished jobs are kept, counted in whole days. Default ``Limits/retention``.
         public var retention: Duration
+        /// Bytes of disk that all days together may take; beyond it the oldest finished jobs are forgotten early, those of the
+        /// current day and the one before never. Default nil: no bound.
+        public var retentionBytes: Int64?
         /// The application's tables beside the ledger's. Default none.
         package var applicationSchema: ApplicationSchema?
 
@@ -134,7 +137,7 @@ extension PostgresLedger {
             url: String, applicationName: String = "millrace", connections: Int = 4, transactionConnections: Int = 4,
             acceptTimeout: Duration = .milliseconds(700), callTimeout: Duration = .seconds(5),
             maintenanceTimeout: Duration = .seconds(30), waitingJobsMax: Int = 50_000,
-            retention: Duration = Limits.retention
+            retention: Duration = Limits.retention, retentionBytes: Int64? = nil
         ) {
             self.url = url
             self.applicationName = applicationName
@@ -145,6 +148,7 @@ extension PostgresLedger {
             self.maintenanceTimeout = maintenanceTimeout
             self.waitingJobsMax = waitingJobsMax
             self.retention = retention
+            self.retentionBytes = retentionBytes
         }
 
         /// The three pools, and one for the lock of a rebuild.

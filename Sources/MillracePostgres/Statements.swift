@@ -15,6 +15,7 @@ enum Statements {
     static let endUnclaimable = PostgresStatement(name: "end-unclaimable", file: PackageResources.end_unclaimable_sql)
     static let ensureQueues = PostgresStatement(name: "ensure-queues", file: PackageResources.ensure_queues_sql)
     static let establishEpoch = PostgresStatement(name: "establish-epoch", file: PackageResources.establish_epoch_sql)
+    static let expireJobs = PostgresStatement(name: "expire-jobs", file: PackageResources.expire_jobs_sql)
     static let findFree = PostgresStatement(name: "find-free", file: PackageResources.find_free_sql)
     static let findHorizon = PostgresStatement(name: "find-horizon", file: PackageResources.find_horizon_sql)
     static let forgetKeys = PostgresStatement(name: "forget-keys", file: PackageResources.forget_keys_sql)
@@ -46,7 +47,8 @@ enum Statements {
     /// All of them, so that a test can prepare each.
     static let all = [
         blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged, drainClaims,
-        endUnclaimable, ensureQueues, establishEpoch, findFree, findHorizon, forgetKeys, holdAttempt, insertJobs,
+        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, forgetKeys, holdAttempt,
+        insertJobs,
         insertKeys, readSteps, recordStep,
         listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions, pruneJobs,
         raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, recordOutcomes, reopenJob,

@@ -166,6 +166,31 @@ import Testing
         }
     }
 
+    @Test func `for want of room the oldest days go first, and nothing that has not ended`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            for day in [4, 3, 2] { try await Self.insertOld(daysAgo: day, rows: 2000, in: database) }
+            try await database.run(
+                """
+                UPDATE millrace.job_rows SET state = 'ready', finished_at = NULL
+                WHERE id = (SELECT id FROM millrace.job_rows ORDER BY id OFFSET 3000 LIMIT 1)
+                """)
+            let size = try await database.run(
+                "SELECT sum(pg_total_relation_size(format('millrace.%I', name)::regclass))::bigint FROM millrace.partitions"
+            ).rows.first?.int8(0)
+            let total = try #require(size)
+
+            // Room for all, for two of the three days, for half of it, and for none.
+            var left: [Int] = []
+            for bytes in [total, total * 8 / 10, total / 2, 0] {
+                try await database.withLedger({ $0.retentionBytes = bytes }) { try await $0.maintain() }
+                left.append(try await database.count("SELECT count(*)::integer FROM millrace.job_rows"))
+            }
+
+            // The day of the row that is still to run takes its room, so the next one goes as well.
+            #expect(left == [6000, 4000, 1, 1])
+        }
+    }
+
     @Test func `a claim of a job that was forgotten says so`() async throws {
         try await TestDatabase.withLedger { ledger, _ in
             let requests = [Samples.job(age: .seconds(3 * 86_400)), Samples.job()].map { Samples.request($0.id) }

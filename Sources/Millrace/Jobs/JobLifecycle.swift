@@ -9,7 +9,7 @@
 /// - Every later write carries its attempt; a write with another changes nothing.
 /// - A final state is left by `reopen` only.
 ///
-/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `reopen-job.sql`, `blame-process.sql`.
+/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `expire-jobs.sql`, `reopen-job.sql`, `blame-process.sql`.
 package struct JobLifecycle: Sendable, Equatable {
     package var state: JobState
     package var attempt = 0
@@ -94,6 +94,13 @@ package struct JobLifecycle: Sendable, Equatable {
     /// True when it was cancelled now.
     package mutating func cancel(now: Timestamp) -> Bool {
         if state.isFinal { return false }
+        finish(.cancelled, now: now)
+        return true
+    }
+
+    /// True when it was cancelled now, since it may not begin any more.
+    package mutating func expire(now: Timestamp) -> Bool {
+        guard !state.isFinal, state != .running, let expiresAt, expiresAt <= now else { return false }
         finish(.cancelled, now: now)
         return true
     }

@@ -79,7 +79,8 @@ public protocol JobLedger: QueueSettingsStore {
     /// Jobs that ended within the last hour and day, by queue.
     func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts]
 
-    /// Sees to what must be there ahead of time (partitions) and forgets what is past its time (idempotency keys).
+    /// Sees to what must be there ahead of time (partitions), cancels what has expired and does not run, and forgets what is
+    /// past its time (idempotency keys, finished jobs).
     func maintain() async throws(LedgerError)
 
     /// Returns when a default job could be accepted now.

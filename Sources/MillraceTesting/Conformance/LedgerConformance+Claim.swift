@@ -181,6 +181,25 @@ extension LedgerConformance {
             #expect(row.attempt == 0)
             #expect(row.finishedAt?.isNear(try await trial.now()) == true)
         },
+        LedgerConformance("a job past its expiry that nobody claims is cancelled by maintenance, a running one is not")
+        {
+            trial in
+            let jobs = try await [
+                trial.job(expires: .seconds(120)), trial.job(due: .seconds(600), expires: .seconds(120)),
+                trial.job(expires: .seconds(120)), trial.job(expires: .seconds(3600)), trial.job(),
+            ]
+            try await trial.accept(jobs)
+            try await trial.start(jobs[2].id, 1)
+            try await trial.advance(by: .seconds(121))
+
+            try await trial.ledger.maintain()
+
+            var states: [JobState] = []
+            for job in jobs { try await states.append(trial.row(job.id).state) }
+            #expect(states == [.cancelled, .cancelled, .running, .ready, .ready])
+            #expect(try await trial.row(jobs[0].id).finishedAt?.isNear(try await trial.now()) == true)
+            #expect(try await trial.unfinished().count == 3)
+        },
         LedgerConformance("a job that is not there is missing, and pruned where it would be too old to be there") {
             trial in
             let old = try await trial.job(age: .seconds(400 * 86_400))

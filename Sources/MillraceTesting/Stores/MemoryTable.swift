@@ -229,6 +229,7 @@ struct MemoryTable: Sendable {
 
     mutating func maintain(now: Timestamp) {
         answers = answers.filter { now - $0.value.givenAt < Limits.idempotencyRetention }
+        for id in rows.keys { _ = rows[id]?.life.expire(now: now) }
         rows = rows.filter { !$0.value.life.state.isFinal || now - $0.key.time <= Limits.retention }
     }
 

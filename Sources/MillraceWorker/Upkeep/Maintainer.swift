@@ -18,6 +18,6 @@ actor Maintainer: Chore {
 
     func once() async throws -> Duration {
         try await ledger.maintain()
-        return .seconds(3600)
+        return .seconds(600)
     }
 }
