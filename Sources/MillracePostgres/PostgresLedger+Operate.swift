@@ -9,9 +9,14 @@ extension PostgresLedger {
         return try decoding { () throws(PostgresError) in
             guard let row = result.rows.first else { return .missing }
             let (before, queue) = (try row.state(0), try row.queue(1))
-            if before.isFinal { return .final(before, queue: queue) }
-            return .cancelled(queue: queue, token: before == .running ? try row.tokenIfPresent(2) : nil)
+            let token = try row.tokenIfPresent(2)
+            if before.isFinal { return .final(before, queue: queue, token: token) }
+            return .cancelled(queue: queue, token: token, wasRunning: before == .running)
         }
+    }
+
+    public func flagAgain(_ id: JobID) async throws(LedgerError) {
+        try await run(Statements.flagAgain, [.uuid(id.bytes)])
     }
 
     public func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {

@@ -18,6 +18,7 @@ enum Statements {
     static let expireJobs = PostgresStatement(name: "expire-jobs", file: PackageResources.expire_jobs_sql)
     static let findFree = PostgresStatement(name: "find-free", file: PackageResources.find_free_sql)
     static let findHorizon = PostgresStatement(name: "find-horizon", file: PackageResources.find_horizon_sql)
+    static let flagAgain = PostgresStatement(name: "flag-again", file: PackageResources.flag_again_sql)
     static let forgetKeys = PostgresStatement(name: "forget-keys", file: PackageResources.forget_keys_sql)
     static let holdAttempt = PostgresStatement(name: "hold-attempt", file: PackageResources.hold_attempt_sql)
     static let insertJobs = PostgresStatement(name: "insert-jobs", file: PackageResources.insert_jobs_sql)
@@ -47,9 +48,8 @@ enum Statements {
     /// All of them, so that a test can prepare each.
     static let all = [
         blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged, drainClaims,
-        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, forgetKeys, holdAttempt,
-        insertJobs,
-        insertKeys, readSteps, recordStep,
+        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, flagAgain, forgetKeys, holdAttempt,
+        insertJobs, insertKeys, readSteps, recordStep,
         listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions, pruneJobs,
         raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, recordOutcomes, reopenJob,
         setPaused, setPool,

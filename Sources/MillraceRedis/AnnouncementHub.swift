@@ -127,7 +127,8 @@ final class AnnouncementHub: Sendable {
         case .interrupted:
             state.isConfirmed = false
             return nil
-        case .message(channel: keys.cancelled, let payload): return JobID(bytes: payload).map { .cancelled($0) }
+        case .message(channel: keys.cancelled, let payload):
+            return JobID(bytes: payload.prefix(16)).map { .cancelled($0, LeaseToken(bytes: payload.dropFirst(16))) }
         case .message(_, let payload):
             let ids = stride(from: 0, to: payload.count, by: 16).compactMap { JobID(bytes: payload[$0...].prefix(16)) }
             return .finished(ids)

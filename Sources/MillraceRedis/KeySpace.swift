@@ -32,7 +32,7 @@ struct KeySpace: Sendable {
     var workers: RedisArgument { "\(prefix):workers" }
     /// Channel of finished ids, 16 bytes each, one behind the other.
     var finished: String { "\(prefix):finished" }
-    /// Channel of cancelled ids, 16 bytes each.
+    /// Channel of cancelled jobs: id (16 bytes) ‖ the token (17 bytes) of its last claim, if there was one.
     var cancelled: String { "\(prefix):cancelled" }
 
     func leases(of queue: QueueName) -> RedisArgument { key("leases", of: queue) }

@@ -117,6 +117,31 @@ import Testing
         }
     }
 
+    @Test func `a job that is retried before Redis has heard of its cancellation is pushed again`() async throws {
+        var ledger: MemoryLedger?
+        try await APIFixture.run(
+            wrapLedger: {
+                ledger = $0
+                return $0
+            },
+            wrapBroker: { broker in
+                let ledger = ledger
+                return CountingBroker(broker) { id in
+                    // The relay finds the old entry, and takes it for the new one.
+                    _ = try? await ledger?.reopen(id)
+                    try? await ledger?.clearFlags([id])
+                }
+            }
+        ) { api in
+            let id = try await api.submit()
+
+            #expect(try await api.client.send("POST", "/v1/jobs/\(id)/cancel").status == 200)
+
+            #expect(try await api.broker.status(of: [.default]).first?.cancelledEntries == 1)
+            #expect(try await api.ledger.flagged(limit: 10).map(\.job.id) == [id])
+        }
+    }
+
     @Test func `what has ended is not cancelled, what has not is not retried`() async throws {
         try await APIFixture.run { api in
             let id = try await api.submit()

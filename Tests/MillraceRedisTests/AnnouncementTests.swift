@@ -18,7 +18,7 @@ import Testing
             #expect(await events.next() == .resubscribed)
             try await fixture.redis.cancel(job.id, token: nil, in: fixture.queue)
 
-            #expect(await events.next() == .cancelled(job.id))
+            #expect(await events.next() == .cancelled(job.id, nil))
             #expect(await events.next() == .finished([job.id]))
         }
     }

@@ -257,7 +257,8 @@ import Testing
             try await eventually(within: .seconds(5), "the job is reserved") {
                 try await fixture.queueStatus().running == 1
             }
-            try await fixture.broker.cancel(try #require(id), token: nil, in: .default)
+            let lease = try #require(fixture.broker.snapshot(of: .default).leases.keys.first)
+            try await fixture.broker.cancel(lease.id, token: lease.token, in: .default)
             try await eventually(within: .seconds(10), "the job is claimed") {
                 try await fixture.job(try #require(id)).attempt == 1
             }

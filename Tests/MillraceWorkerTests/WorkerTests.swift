@@ -122,7 +122,7 @@ import Testing
         try await fixture.whileWorking { _ in
             let id = try await fixture.submitter.submit(Count())
             try await started.wait()
-            guard case .cancelled(let queue, let token) = try await fixture.ledger.cancel(id) else {
+            guard case .cancelled(let queue, let token, true) = try await fixture.ledger.cancel(id) else {
                 Issue.record("not cancelled")
                 return
             }
@@ -134,6 +134,41 @@ import Testing
             #expect(try await fixture.broker.knows([id], in: .default) == [false])
         }
         #expect(fixture.ledger.calls(of: .record) == 0)
+    }
+
+    @Test func `a cancellation that comes after an operator's retry leaves the new run alone`() async throws {
+        var fixture = WorkerFixture()
+        let attempts = Mutex<[Int]>([])
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, context in
+            attempts.withLock { $0.append(context.attempt) }
+            if context.attempt == 2 { try await release.wait() }
+            return Count.Output(next: job.number)
+        }
+
+        try await fixture.whileWorking { _ in
+            let id = try await fixture.submitter.submit(Count())
+            try await fixture.expect(id, toBecome: .completed)
+            let first = try await fixture.ledger.cancel(id)
+            guard case .final(.completed, let queue, let token?) = first else {
+                Issue.record("\(first)")
+                return
+            }
+            _ = try await fixture.ledger.reopen(id)
+            await eventually(within: .seconds(5), "it runs again") { attempts.withLock { $0 } == [1, 2] }
+
+            for token in [token, nil] { try await fixture.broker.cancel(id, token: token, in: queue) }
+            try await fixture.ledger.flagAgain(id)
+            let extensions = fixture.broker.calls(of: .extend)
+            await eventually(within: .seconds(5), "leases are extended") {
+                fixture.broker.calls(of: .extend) >= extensions + 2
+            }
+            release.open()
+
+            try await fixture.expect(id, toBecome: .completed)
+            #expect(try await fixture.job(id).attempt == 2)
+        }
+        #expect(attempts.withLock { $0 } == [1, 2])
     }
 
     @Test func `a kind without a handler is left for another worker at no cost`() async throws {

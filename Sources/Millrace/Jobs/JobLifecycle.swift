@@ -9,7 +9,8 @@
 /// - Every later write carries its attempt; a write with another changes nothing.
 /// - A final state is left by `reopen` only.
 ///
-/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `expire-jobs.sql`, `reopen-job.sql`, `blame-process.sql`.
+/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `expire-jobs.sql`,
+/// `flag-again.sql`, `reopen-job.sql`, `blame-process.sql`.
 package struct JobLifecycle: Sendable, Equatable {
     package var state: JobState
     package var attempt = 0
@@ -103,6 +104,11 @@ package struct JobLifecycle: Sendable, Equatable {
         guard !state.isFinal, state != .running, let expiresAt, expiresAt <= now else { return false }
         finish(.cancelled, now: now)
         return true
+    }
+
+    /// For the relay to push it again, where it is nobody's: see ``JobLedger/flagAgain(_:)``.
+    package mutating func flagAgain() {
+        if !state.isFinal, state != .running { isFlagged = true }
     }
 
     /// True when it was opened now.

@@ -57,7 +57,9 @@ public protocol JobBroker: Sendable {
 
     /// Takes a job that the ledger has cancelled out of the queue, and tells its worker and whoever waits for it.
     ///
-    /// - Parameter token: the token of its running attempt, when the ledger knows one.
+    /// It may come late, when the job was opened again: a lease under another token is left alone, since its claim comes after
+    /// the cancellation, and is refused or belongs to another life of the job.
+    /// - Parameter token: of its last claim when it was cancelled; nil when it was never claimed.
     func cancel(_ id: JobID, token: LeaseToken?, in queue: QueueName) async throws(BrokerError)
 
     /// Which of these ids the broker knows, in whatever place.
@@ -185,8 +187,8 @@ public struct Promotion: Sendable, Equatable {
 public enum Announcement: Sendable, Equatable {
     /// These jobs reached a final state.
     case finished([JobID])
-    /// An operator cancelled this job while it may have been running.
-    case cancelled(JobID)
+    /// An operator cancelled this job, whose last claim had this token, if there was one: that run is to stop, no other.
+    case cancelled(JobID, LeaseToken?)
     /// From here on nothing is missed; before, something may have been.
     case resubscribed
 }

@@ -44,7 +44,15 @@ public protocol JobLedger: QueueSettingsStore {
     func list(_ query: JobQuery) async throws(LedgerError) -> JobPage
 
     /// Cancels a job that has not ended.
+    ///
+    /// The broker is told next, with the token of the verdict, and then ``flagAgain(_:)`` is called.
     func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict
+
+    /// Sets the relay's flag of a job that is open and not running: called when the broker was told of its cancellation.
+    ///
+    /// An operator may have opened the job again before the broker heard of the cancellation, which then took the new entry
+    /// out of its lane. A running job keeps its lease, and would be `busy` for as long as it runs.
+    func flagAgain(_ id: JobID) async throws(LedgerError)
 
     /// An operator's retry: opens a job that has ended, with its failures and crashes forgotten and the relay's flag set.
     ///
@@ -234,9 +242,9 @@ public struct JobPage: Sendable, Equatable {
 }
 
 public enum CancelVerdict: Sendable, Equatable {
-    /// Cancelled now; `token` when an attempt was running.
-    case cancelled(queue: QueueName, token: LeaseToken?)
-    case final(JobState, queue: QueueName)
+    /// Cancelled now; `token` is that of its last claim, which may still be the broker's lease though no attempt is running.
+    case cancelled(queue: QueueName, token: LeaseToken?, wasRunning: Bool)
+    case final(JobState, queue: QueueName, token: LeaseToken?)
     case missing
 }
 

@@ -85,15 +85,21 @@ struct JobRoutes: Sendable {
         let verdict = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
             try await ledger.cancel(id)
         }
-        let (queue, token): (QueueName, LeaseToken?)
+        let (queue, token, wasRunning): (QueueName, LeaseToken?, Bool)
         switch verdict {
-        case .cancelled(let itsQueue, let itsToken): (queue, token) = (itsQueue, itsToken)
+        case .cancelled(let itsQueue, let itsToken, let ran): (queue, token, wasRunning) = (itsQueue, itsToken, ran)
         // Told again, in case that the broker did not hear of it the first time.
-        case .final(.cancelled, let itsQueue): (queue, token) = (itsQueue, nil)
-        case .final(let state, _):
+        case .final(.cancelled, let itsQueue, let itsToken): (queue, token, wasRunning) = (itsQueue, itsToken, false)
+        case .final(let state, _, _):
             throw Problem(.wrongState, "the job is \(state.rawValue); it can be cancelled no more")
         case .missing: throw .noJob(id)
         }
+        await tellBroker(of: id, token, in: queue, request)
+        return Answer(status: wasRunning ? .accepted : .ok) { $0.state(.cancelled, of: id) }
+    }
+
+    /// What fails here is made up for: the claim is refused, the next extension finds the lease lost, the sweep pushes.
+    private func tellBroker(of id: JobID, _ token: LeaseToken?, in queue: QueueName, _ request: APIRequest) async {
         let told = await stores.brokerResult { (broker) throws(BrokerError) in
             try await broker.cancel(id, token: token, in: queue)
         }
@@ -101,7 +107,10 @@ struct JobRoutes: Sendable {
             request.logger.debug(
                 "the broker was not told of a cancellation", metadata: [.jobID: "\(id)", .error: "\(error)"])
         }
-        return Answer(status: token == nil ? .ok : .accepted) { $0.state(.cancelled, of: id) }
+        let flagged = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.flagAgain(id) }
+        if case .failure(let error) = flagged {
+            request.logger.debug("not flagged again", metadata: [.jobID: "\(id)", .error: "\(error)"])
+        }
     }
 
     private func retry(_ request: APIRequest) async throws(Problem) -> Answer {

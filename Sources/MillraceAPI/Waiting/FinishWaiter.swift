@@ -139,7 +139,7 @@ final class FinishWaiter: Sendable {
             for await announcement in broker.announcements() {
                 switch announcement {
                 case .finished(let ids): wantRead(ids)
-                case .cancelled(let id): wantRead([id])
+                case .cancelled(let id, _): wantRead([id])
                 case .resubscribed: wantReadOfAll()
                 }
             }

@@ -78,10 +78,10 @@ struct JobsCommand: ParsableCommand {
             try await JobsCommand.forEach(ids, in: context) { stores, id in
                 switch try await stores.ledger.cancel(id) {
                 case .missing: throw JobArguments.missing(id)
-                case .final(.cancelled, let queue): try await tell(stores, id, nil, queue, context)
-                case .final(let state, _):
+                case .final(.cancelled, let queue, let token): try await tell(stores, id, token, queue, context)
+                case .final(let state, _, _):
                     throw CommandError(.conflict, "\(id) is \(state.rawValue) and can be cancelled no more")
-                case .cancelled(let queue, let token): try await tell(stores, id, token, queue, context)
+                case .cancelled(let queue, let token, _): try await tell(stores, id, token, queue, context)
                 }
                 context.console.note("\(id) is cancelled")
             }
@@ -96,6 +96,8 @@ struct JobsCommand: ParsableCommand {
                 // The ledger grants no claim any more and takes no outcome.
                 context.console.note("Redis was not told of \(id), a handler that runs may go on: \(error.message)")
             }
+            // It may have been opened again meanwhile.
+            try await stores.ledger.flagAgain(id)
         }
     }
 

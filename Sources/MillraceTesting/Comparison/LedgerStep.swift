@@ -30,6 +30,7 @@ enum LedgerStep: Sendable {
     case claim([ClaimEntry], process: Int)
     case record([OutcomeEntry])
     case cancel(job: Int)
+    case flagAgain(job: Int)
     case reopen(job: Int)
     case blame(process: Int)
     case clearFlags([Int])
@@ -84,7 +85,8 @@ enum LedgerStep: Sendable {
                         job: job(), attemptOffset: isOneIn(5) ? number(-1...1) : 0,
                         ending: ending(number(0...9), number(0...3)))
                 })
-        case 67...70: return .cancel(job: job())
+        case 67...69: return .cancel(job: job())
+        case 70: return .flagAgain(job: job())
         case 71...75: return .reopen(job: job())
         case 76...79: return .blame(process: number(1...3))
         case 80...82: return .clearFlags(several(5, job))

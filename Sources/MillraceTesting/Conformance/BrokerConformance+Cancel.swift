@@ -40,20 +40,27 @@ extension BrokerConformance {
             try await trial.expectEmpty([reserved.lease.id])
             #expect(try await trial.tick(for: .seconds(40)) == 0)
         },
-        BrokerConformance("a cancelled job that is leased and not yet claimed is lost to its holder") { trial in
-            let reserved = try await trial.reserveFresh()
+        BrokerConformance("a late cancellation leaves a lease alone that is not the one it was meant for") { trial in
+            let first = try await trial.reserveFresh()
+            _ = try await trial.broker.release([first.lease], in: trial.queue)
+            let second = try #require(try await trial.reserve(1).first)
 
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            for token in [first.lease.token, nil] {
+                try await trial.broker.cancel(first.lease.id, token: token, in: trial.queue)
+                try await trial.broker.cancel(first.lease.id, token: token, in: trial.queue)
+            }
 
             let statuses = try await trial.broker.extend(
-                [reserved.lease], in: trial.queue, epoch: trial.epoch, by: .seconds(15))
-            #expect(statuses == [.lost])
-            _ = try await trial.broker.complete([reserved.lease], in: trial.queue, announcing: [])
-            try await trial.expectEmpty([reserved.lease.id])
+                [second.lease], in: trial.queue, epoch: trial.epoch, by: .seconds(15))
+            #expect(statuses == [.owned])
+            #expect(try await trial.broker.redeclare([second], in: trial.queue, by: .seconds(15)) == [true])
+            #expect(try await trial.broker.release([second.lease], in: trial.queue) == [true])
+            #expect(try await trial.reserve().ids == [first.lease.id])
+            #expect(try await trial.status().cancelledEntries == 0)
         },
         BrokerConformance("a cancelled job does not come back by a release") { trial in
             let reserved = try await trial.reserveFresh()
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            try await trial.broker.cancel(reserved.lease.id, token: reserved.lease.token, in: trial.queue)
 
             _ = try await trial.broker.release([reserved.lease], in: trial.queue)
 
@@ -62,7 +69,7 @@ extension BrokerConformance {
         },
         BrokerConformance("a cancelled job does not come back by a retry") { trial in
             let reserved = try await trial.reserveFresh()
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            try await trial.broker.cancel(reserved.lease.id, token: reserved.lease.token, in: trial.queue)
 
             _ = try await trial.broker.retry([(reserved.lease, .seconds(1))], in: trial.queue)
 
@@ -73,7 +80,7 @@ extension BrokerConformance {
         },
         BrokerConformance("a cancelled job does not come back by the end of its lease") { trial in
             let reserved = try await trial.reserveFresh()
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            try await trial.broker.cancel(reserved.lease.id, token: reserved.lease.token, in: trial.queue)
 
             _ = try await trial.tick(for: .seconds(18))
 
@@ -82,19 +89,21 @@ extension BrokerConformance {
         },
         BrokerConformance("a cancelled job does not come back by the end of its process") { trial in
             let reserved = try await trial.reserveFresh()
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            try await trial.broker.cancel(reserved.lease.id, token: reserved.lease.token, in: trial.queue)
 
             _ = try await trial.broker.releaseAll(of: trial.process, in: trial.queue)
 
             #expect(try await trial.reserve().isEmpty)
             try await trial.expectEmpty([reserved.lease.id])
         },
-        BrokerConformance("a cancelled job does not come back by its holder's declaration") { trial in
+        BrokerConformance("a cancelled job of a lane does not come back by its old holder's declaration") { trial in
             let reserved = try await trial.reserveFresh()
-            try await trial.broker.cancel(reserved.lease.id, token: nil, in: trial.queue)
+            _ = try await trial.broker.release([reserved.lease], in: trial.queue)
+            try await trial.broker.cancel(reserved.lease.id, token: reserved.lease.token, in: trial.queue)
 
-            _ = try await trial.broker.redeclare([reserved], in: trial.queue, by: .seconds(30))
+            let declared = try await trial.broker.redeclare([reserved], in: trial.queue, by: .seconds(30))
 
+            #expect(declared == [false])
             let statuses = try await trial.broker.extend(
                 [reserved.lease], in: trial.queue, epoch: trial.epoch, by: .seconds(15))
             #expect(statuses == [.lost])

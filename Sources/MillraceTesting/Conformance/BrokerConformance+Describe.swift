@@ -103,8 +103,10 @@ extension BrokerConformance {
             try await trial.enqueue([jobs[0]])
 
             for job in jobs {
-                try await trial.expectHeard({ $0 == .cancelled(job.id) }) {
-                    try await trial.broker.cancel(job.id, token: nil, in: trial.queue)
+                for token in [nil, trial.declared(job.id).lease.token] {
+                    try await trial.expectHeard({ $0 == .cancelled(job.id, token) }) {
+                        try await trial.broker.cancel(job.id, token: token, in: trial.queue)
+                    }
                 }
             }
         },

@@ -5,17 +5,17 @@ import Testing
 
 extension LedgerConformance {
     static let cancelling: [LedgerConformance] = [
-        LedgerConformance("a job that has not started is cancelled without a token") { trial in
+        LedgerConformance("a job that is not running is cancelled, and its last token is told") { trial in
             let ready = try await trial.job()
             let scheduled = try await trial.job(due: .seconds(3600))
             let retried = try await trial.startFresh()
             _ = try await trial.record(retried.id, 1, .retry(after: .seconds(60), error: "e"))
             try await trial.accept([ready, scheduled])
 
-            for job in [ready, scheduled, retried] {
+            for (job, token) in [(ready, nil), (scheduled, nil), (retried, trial.token(1))] {
                 let verdict = try await trial.ledger.cancel(job.id)
 
-                #expect(verdict == .cancelled(queue: trial.queue, token: nil))
+                #expect(verdict == .cancelled(queue: trial.queue, token: token, wasRunning: false))
                 let row = try await trial.row(job.id)
                 #expect(row.state == .cancelled)
                 #expect(row.finishedAt?.isNear(try await trial.now()) == true)
@@ -28,7 +28,7 @@ extension LedgerConformance {
 
             let verdict = try await trial.ledger.cancel(job.id)
 
-            #expect(verdict == .cancelled(queue: trial.queue, token: trial.token(1)))
+            #expect(verdict == .cancelled(queue: trial.queue, token: trial.token(1), wasRunning: true))
             #expect(try await trial.row(job.id).state == .cancelled)
         },
         LedgerConformance("a job that has ended is not cancelled") { trial in
@@ -41,7 +41,8 @@ extension LedgerConformance {
 
             for (job, state) in [(completed, JobState.completed), (dead, .dead), (cancelled, .cancelled)] {
                 let before = try await trial.row(job.id)
-                #expect(try await trial.ledger.cancel(job.id) == .final(state, queue: trial.queue))
+                let verdict = try await trial.ledger.cancel(job.id)
+                #expect(verdict == .final(state, queue: trial.queue, token: trial.token(1)))
                 #expect(try await trial.row(job.id) == before)
             }
             #expect(try await trial.ledger.cancel(BrokerTrial.freshID()) == .missing)
@@ -57,13 +58,32 @@ extension LedgerConformance {
 
                 let state = try await trial.row(job.id).state
                 if state == .cancelled {
-                    #expect(cancelled == .cancelled(queue: trial.queue, token: trial.token(1)))
+                    #expect(cancelled == .cancelled(queue: trial.queue, token: trial.token(1), wasRunning: true))
                     #expect(recorded == .settled(.cancelled))
                 } else {
                     #expect(state == .completed)
-                    #expect(cancelled == .final(.completed, queue: trial.queue))
+                    #expect(cancelled == .final(.completed, queue: trial.queue, token: trial.token(1)))
                     #expect(recorded == .recorded(.completed))
                 }
+            }
+        },
+        LedgerConformance("what is open and nobody's is flagged again, and nothing else") { trial in
+            let ready = try await trial.job()
+            let scheduled = try await trial.job(due: .seconds(300))
+            try await trial.accept([ready, scheduled])
+            let running = try await trial.startFresh()
+            let cancelled = try await trial.startFresh()
+            _ = try await trial.ledger.cancel(cancelled.id)
+
+            for _ in 0..<2 {
+                for id in [ready.id, scheduled.id, running.id, cancelled.id, BrokerTrial.freshID()] {
+                    try await trial.ledger.flagAgain(id)
+                }
+
+                #expect(try await Set(trial.flagged().map(\.job.id)) == [ready.id, scheduled.id])
+                #expect(try await trial.unfinished().map(\.job.id) == [running.id])
+                #expect(try await trial.row(cancelled.id).state == .cancelled)
+                #expect(try await trial.row(scheduled.id).state == .scheduled)
             }
         },
         LedgerConformance("an ended job that an operator retries is ready, flagged, and its budget is whole") { trial in

@@ -159,7 +159,7 @@ public final class MemoryBroker: JobBroker {
         try change(.cancel, queue) { entry, _ in
             entry.cancel(id, token: token)
         } afterwards: {
-            self.announce(.cancelled(id))
+            self.announce(.cancelled(id, token))
         }
     }
 

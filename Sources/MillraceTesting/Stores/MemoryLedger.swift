@@ -9,8 +9,8 @@ import Synchronization
 public final class MemoryLedger: JobLedger {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
-        case accept, claim, record, recordStep, steps, jobs, list, cancel, reopen, flagged, clearFlags, unfinished,
-            blame, flaggedCounts
+        case accept, claim, record, recordStep, steps, jobs, list, cancel, flagAgain, reopen, flagged, clearFlags
+        case unfinished, blame, flaggedCounts
         case finishedCounts, maintain, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch, lockRebuild
         case poolCounts, setPoolCount
     }
@@ -83,6 +83,10 @@ public final class MemoryLedger: JobLedger {
 
     public func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict {
         try perform(.cancel) { table, now in table.cancel(id, now: now) }
+    }
+
+    public func flagAgain(_ id: JobID) async throws(LedgerError) {
+        try perform(.flagAgain) { table, _ in table.flagAgain(id) }
     }
 
     public func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {

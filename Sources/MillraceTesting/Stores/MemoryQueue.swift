@@ -151,8 +151,10 @@ struct MemoryQueue: Sendable {
 
     mutating func cancel(_ id: JobID, token: LeaseToken?) {
         guard envelopes[id] != nil else { return }
-        let isUnbound = scheduled.removeValue(forKey: id) != nil
         let isEnded = token.map { leases.removeValue(forKey: Lease(id: id, queue: name, token: $0)) != nil } ?? false
+        // Of another life of the job, or not claimed yet: the ledger decides on it.
+        if leases.keys.contains(where: { $0.id == id }) { return }
+        let isUnbound = scheduled.removeValue(forKey: id) != nil
         envelopes[id] = isUnbound || isEnded ? nil : []
     }
 

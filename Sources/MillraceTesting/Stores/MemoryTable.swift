@@ -117,11 +117,14 @@ struct MemoryTable: Sendable {
 
     mutating func cancel(_ id: JobID, now: Timestamp) -> CancelVerdict {
         guard var row = rows[id] else { return .missing }
-        let token = row.life.state == .running ? row.life.token : nil
-        let final = row.life.state
-        guard row.life.cancel(now: now) else { return .final(final, queue: row.job.queue) }
+        let before = row.life.state
+        guard row.life.cancel(now: now) else { return .final(before, queue: row.job.queue, token: row.life.token) }
         rows[id] = row
-        return .cancelled(queue: row.job.queue, token: token)
+        return .cancelled(queue: row.job.queue, token: row.life.token, wasRunning: before == .running)
+    }
+
+    mutating func flagAgain(_ id: JobID) {
+        rows[id]?.life.flagAgain()
     }
 
     mutating func reopen(_ id: JobID, now: Timestamp) -> ReopenVerdict {

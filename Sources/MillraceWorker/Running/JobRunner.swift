@@ -112,9 +112,9 @@ actor JobRunner {
         for lease in leases { cancel(lease, because: .lost) }
     }
 
-    /// Cancels the handler of a job that an operator cancelled.
-    func lose(_ id: JobID) {
-        lose(running.keys.filter { $0.id == id })
+    /// Cancels the run that an operator cancelled, and not one that came after it.
+    func lose(_ id: JobID, _ token: LeaseToken) {
+        lose(running.keys.filter { $0.id == id && $0.token == token })
     }
 
     /// Returns when no handler runs any more; at the timeout it cancels those that do, and leaves those that ignore it.

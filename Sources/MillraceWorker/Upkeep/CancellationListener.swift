@@ -20,7 +20,7 @@ actor CancellationListener {
     /// Listens until it is cancelled.
     func run() async {
         for await announcement in broker.announcements() {
-            if case .cancelled(let id) = announcement { await runner.lose(id) }
+            if case .cancelled(let id, let token?) = announcement { await runner.lose(id, token) }
         }
     }
 }

@@ -8,9 +8,12 @@ import Synchronization
 final class CountingBroker: JobBroker {
     let base: MemoryBroker
     private let state = Mutex((subscriptions: 0, isStalled: false))
+    /// What happens before a cancellation gets here.
+    private let beforeCancel: @Sendable (JobID) async -> Void
 
-    init(_ base: MemoryBroker) {
+    init(_ base: MemoryBroker, beforeCancel: @escaping @Sendable (JobID) async -> Void = { _ in }) {
         self.base = base
+        self.beforeCancel = beforeCancel
     }
 
     var subscriptions: Int { state.withLock { $0.subscriptions } }
@@ -82,6 +85,7 @@ final class CountingBroker: JobBroker {
 
     func cancel(_ id: JobID, token: LeaseToken?, in queue: QueueName) async throws(BrokerError) {
         try await pass()
+        await beforeCancel(id)
         try await base.cancel(id, token: token, in: queue)
     }
 
@@ -194,6 +198,11 @@ final class StallingLedger: JobLedger {
     func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict {
         await pass()
         return try await base.cancel(id)
+    }
+
+    func flagAgain(_ id: JobID) async throws(LedgerError) {
+        await pass()
+        try await base.flagAgain(id)
     }
 
     func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {

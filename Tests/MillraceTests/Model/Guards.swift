@@ -33,6 +33,10 @@ struct Guards {
     var pushesFirst = true
     /// An id whose last lease or cancelled entry is still there is busy.
     var answersBusy = true
+    /// A cancellation ends no lease but the one that it was meant for.
+    var cancelSparesOthers = true
+    /// What is open again when the broker has heard of a cancellation is flagged.
+    var flagsAgain = true
     /// A stale token is claimed by force where the broker says that its lease stands.
     var asksBroker = true
     /// The rebuild of a broker that has lost data pushes what the ledger has.

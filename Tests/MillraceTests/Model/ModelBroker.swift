@@ -25,7 +25,8 @@ struct ModelBroker: Hashable {
 
     /// False when it is busy.
     mutating func enqueue(lastToken: UInt8, isDueLater: Bool, answersBusy: Bool) -> Bool {
-        if answersBusy, envelope == .empty || holds(lastToken) { return false }
+        let isLeased = envelope == .full && leases != (0, 0)
+        if answersBusy, envelope == .empty || isLeased || holds(lastToken) { return false }
         guard envelope == .none else { return true }
         envelope = .full
         if isDueLater { isScheduled = true } else { entries += 1 }
@@ -69,11 +70,14 @@ struct ModelBroker: Hashable {
         entries += 1
     }
 
-    mutating func cancel(_ token: UInt8) {
+    /// - Parameter sparesOthers: leaves a lease under another token alone.
+    mutating func cancel(_ token: UInt8, sparesOthers: Bool) {
         guard envelope != .none else { return }
+        let wasLeased = end(token)
+        if sparesOthers, leases != (0, 0) { return }
         let wasScheduled = isScheduled
         isScheduled = false
-        envelope = end(token) || wasScheduled ? .none : .empty
+        envelope = wasLeased || wasScheduled ? .none : .empty
     }
 
     private mutating func end(_ token: UInt8) -> Bool {

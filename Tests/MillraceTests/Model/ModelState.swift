@@ -72,7 +72,16 @@ struct ModelState: Hashable {
 
     /// An operator's cancellation on its way from the ledger to the broker.
     struct Canceller: Hashable {
-        var isUnderWay = false
+        enum Step: UInt8 {
+            case idle
+            /// The ledger has it.
+            case isUnderWay
+            /// The broker has it; flags the job next, should it be open again.
+            case wasTold
+        }
+
+        var step = Step.idle
+        /// The row's token when it was cancelled.
         var token: UInt8 = 0
     }
 
@@ -100,6 +109,7 @@ struct ModelState: Hashable {
 
     enum Flaw: String {
         case startedAfterEnd = "a handler started after the job had ended"
+        case stoppedHolder = "a holder that nobody replaced or cancelled was told that its lease is lost"
         case refusedHolder = "the success of a holder that nobody replaced was refused"
         case leftFinalState = "a final state was left, and no operator asked for it"
         case recordedTwice = "two successes were recorded"

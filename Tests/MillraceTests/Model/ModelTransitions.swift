@@ -191,20 +191,28 @@ struct ModelTransitions {
     }
 
     private func operators(_ state: ModelState, _ emit: Emit) {
-        if state.canceller.isUnderWay {
+        switch state.canceller.step {
+        case .idle:
+            guard !state.row.state.isFinal else { break }
+            fault(state, .cancel, "an operator cancels", emit) { next in
+                let token = next.row.token
+                update(&next) { life in _ = life.cancel(now: now) }
+                next.canceller = ModelState.Canceller(step: .isUnderWay, token: token)
+            }
+        case .isUnderWay:
             change(state, "cancellation reaches the broker", emit) { next in
-                next.broker.cancel(next.canceller.token)
-                next.canceller = ModelState.Canceller()
+                next.broker.cancel(next.canceller.token, sparesOthers: guards.cancelSparesOthers)
+                next.canceller = ModelState.Canceller(step: .wasTold)
             }
             fault(state, .pusherCrash, "cancellation is LOST on its way to the broker", emit) { next in
                 next.canceller = ModelState.Canceller()
             }
-        } else if !state.row.state.isFinal {
-            fault(state, .cancel, "an operator cancels", emit) { next in
-                let token = next.row.state == .running ? next.row.token : 0
-                update(&next) { life in _ = life.cancel(now: now) }
-                next.canceller = ModelState.Canceller(isUnderWay: true, token: token)
+        case .wasTold:
+            change(state, "what was cancelled is flagged, should it be open again", emit) { next in
+                if guards.flagsAgain { update(&next) { life in life.flagAgain() } }
+                next.canceller = ModelState.Canceller()
             }
+            fault(state, .pusherCrash, "canceller CRASHES", emit) { $0.canceller = ModelState.Canceller() }
         }
         if state.row.state.isFinal {
             fault(state, .reopen, "an operator retries", emit) { next in
@@ -264,7 +272,11 @@ struct ModelTransitions {
         let worker = state[keyPath: place]
         let isOwned = state.broker.envelope != .empty && state.broker.holds(worker.token)
         if !isOwned, state.broker.isCurrent, worker.step == .running {
-            change(state, "a worker learns that its lease is lost", emit) { $0[keyPath: place] = ModelState.Worker() }
+            change(state, "a worker learns that its lease is lost", emit) { next in
+                let isNewest = state.row.state == .running && state.row.token == worker.token
+                if isNewest, state.broker.holds(worker.token) { next.flaw = .stoppedHolder }
+                next[keyPath: place] = ModelState.Worker()
+            }
         }
         if !isOwned, !state.broker.isCurrent, state.broker.envelope == .none {
             change(state, "a worker declares its lease again", emit) { $0.broker.redeclare(worker.token) }

@@ -74,6 +74,12 @@ import Testing
         Variant("an id is never busy, and nothing sweeps", breaks: lost) { guards in
             (guards.answersBusy, guards.sweep, guards.faults) = (false, .absent, only(.reopen))
         },
+        Variant("a cancellation that comes late empties what runs again", breaks: .stoppedHolder) { guards in
+            (guards.cancelSparesOthers, guards.faults) = (false, only(.cancel, .reopen))
+        },
+        Variant("what was cancelled late is not flagged again, and nothing sweeps", breaks: lost) { guards in
+            (guards.flagsAgain, guards.sweep, guards.faults) = (false, .absent, only(.cancel, .reopen))
+        },
         Variant("a rebuild pushes nothing, and nothing sweeps", breaks: lost) { guards in
             (guards.rebuildPushes, guards.sweep, guards.faults) = (false, .absent, only(.flush))
         },
