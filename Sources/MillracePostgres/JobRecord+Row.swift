@@ -4,39 +4,56 @@ import FoundationEssentials
 import Millrace
 import PostgresDriver
 
-extension JobRecord {
-    /// Reads a row of `read-jobs` or `list-jobs`.
+extension JobSummary {
+    /// Reads a row of `read-summaries`, `read-jobs` or `list-jobs`.
     init(_ row: PostgresRow) throws(PostgresError) {
         let stored = try row.state(4)
-        let dueAt = try row.time(15)
-        let now = try row.time(20)
+        let dueAt = try row.time(12)
+        let now = try row.time(17)
         self.init(
             id: try row.jobID(0), queue: try row.queue(1), kind: try row.kind(2), priority: try row.priority(3),
             state: stored.shown(dueAt: dueAt, now: now), attempt: try row.integer(5), failures: try row.integer(6),
             crashes: try row.integer(7), maxAttempts: try row.integer(8),
-            timeout: .milliseconds(try row.integer(9)), payload: try row.json(10), result: try row.jsonIfPresent(11),
-            errors: try row.recordedErrors(12), tags: try row.textArrayIfPresent(13)?.compactMap(\.self) ?? [],
-            createdAt: try row.time(14), dueAt: dueAt, expiresAt: try row.timeIfPresent(16),
-            startedAt: try row.timeIfPresent(17), finishedAt: try row.timeIfPresent(18),
-            worker: try row.int8IfPresent(19).map { ProcessID(number: UInt64(bitPattern: $0)) })
+            timeout: .milliseconds(try row.integer(9)),
+            tags: try row.textArrayIfPresent(10)?.compactMap(\.self) ?? [], createdAt: try row.time(11), dueAt: dueAt,
+            expiresAt: try row.timeIfPresent(13), startedAt: try row.timeIfPresent(14),
+            finishedAt: try row.timeIfPresent(15),
+            worker: try row.int8IfPresent(16).map { ProcessID(number: UInt64(bitPattern: $0)) })
+    }
+}
+
+extension JobRecord {
+    /// Reads a row of `read-jobs`.
+    init(_ row: PostgresRow) throws(PostgresError) {
+        self.init(
+            try JobSummary(row), payload: try row.json(18), result: try row.jsonIfPresent(19),
+            errors: try row.recordedErrors(20))
     }
 }
 
 extension UnfinishedJob {
     /// Reads a row of `list-flagged` or `list-unfinished`.
     init(_ row: PostgresRow) throws(PostgresError) {
+        self.init(
+            id: try row.jobID(0), queue: try row.queue(1), lastToken: try row.tokenIfPresent(2),
+            isRunning: try row.bool(3))
+    }
+}
+
+extension PushableJob {
+    /// Reads a row of `read-pushable`.
+    init(_ row: PostgresRow) throws(PostgresError) {
         let id = try row.jobID(0)
         let envelope = JobEnvelope(
             kind: try row.kind(2), createdAt: id.time, expiresAt: try row.timeIfPresent(5),
             timeout: .milliseconds(try row.integer(6)), maxAttempts: try row.integer(7),
             trace: try row.textIfPresent(8), payload: try row.json(9))
-        let delay = max(.zero, try row.time(4) - (try row.time(12)))
+        let delay = max(.zero, try row.time(4) - (try row.time(11)))
         self.init(
             queue: try row.queue(1),
             job: QueuedJob(
                 id: id, priority: try row.priority(3), delay: delay, envelope: envelope,
-                lastToken: try row.tokenIfPresent(10)),
-            isRunning: try row.bool(11))
+                lastToken: try row.tokenIfPresent(10)))
     }
 }
 

@@ -9,6 +9,19 @@ extension PostgresLedger {
         try unfinished(in: await run(Statements.listFlagged, [.int8(Int64(limit))]))
     }
 
+    public func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob] {
+        precondition(ids.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) ids in one call")
+        guard !ids.isEmpty else { return [] }
+        let result = try await run(
+            Statements.readPushable, [.uuidArray(ids.map(\.bytes)), .int8(Int64(bytesMax))],
+            within: configuration.maintenanceTimeout)
+        return try decoding { () throws(PostgresError) in
+            var jobs: [PushableJob] = []
+            for row in result.rows { jobs.append(try PushableJob(row)) }
+            return jobs
+        }
+    }
+
     public func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
         guard !ids.isEmpty else { return }
         try await run(Statements.clearFlags, [.uuidArray(Set(ids).sorted().map(\.bytes))])

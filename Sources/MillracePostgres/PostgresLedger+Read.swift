@@ -4,6 +4,18 @@ public import Millrace
 import PostgresDriver
 
 extension PostgresLedger {
+    public func summaries(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobSummary] {
+        let result = try await run(Statements.readSummaries, [.uuidArray(Set(ids).sorted().map(\.bytes))])
+        return try decoding { () throws(PostgresError) in
+            var summaries: [JobID: JobSummary] = [:]
+            for row in result.rows {
+                let summary = try JobSummary(row)
+                summaries[summary.id] = summary
+            }
+            return summaries
+        }
+    }
+
     public func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord] {
         let result = try await run(Statements.readJobs, [.uuidArray(Set(ids).sorted().map(\.bytes))])
         return try decoding { () throws(PostgresError) in
@@ -26,8 +38,8 @@ extension PostgresLedger {
                 .int8(Self.listedRowsMax), .int8(Int64(limit)),
             ])
         let jobs = try decoding { () throws(PostgresError) in
-            var jobs: [JobRecord] = []
-            for row in result.rows { jobs.append(try JobRecord(row)) }
+            var jobs: [JobSummary] = []
+            for row in result.rows { jobs.append(try JobSummary(row)) }
             return jobs
         }
         // A full page goes on behind its last job, a short one behind the last row that was read: if there are more.

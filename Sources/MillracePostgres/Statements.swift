@@ -36,6 +36,8 @@ enum Statements {
     static let readConnections = PostgresStatement(
         name: "read-connections", file: PackageResources.read_connections_sql)
     static let readJobs = PostgresStatement(name: "read-jobs", file: PackageResources.read_jobs_sql)
+    static let readPushable = PostgresStatement(name: "read-pushable", file: PackageResources.read_pushable_sql)
+    static let readSummaries = PostgresStatement(name: "read-summaries", file: PackageResources.read_summaries_sql)
     static let readKeys = PostgresStatement(name: "read-keys", file: PackageResources.read_keys_sql)
     static let readLifecycles = PostgresStatement(name: "read-lifecycles", file: PackageResources.read_lifecycles_sql)
     static let recordOutcomes = PostgresStatement(name: "record-outcomes", file: PackageResources.record_outcomes_sql)
@@ -51,7 +53,7 @@ enum Statements {
         endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, flagAgain, forgetKeys, holdAttempt,
         insertJobs, insertKeys, readSteps, recordStep,
         listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions, pruneJobs,
-        raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, recordOutcomes, reopenJob,
-        setPaused, setPool,
+        raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, readPushable, readSummaries,
+        recordOutcomes, reopenJob, setPaused, setPool,
     ]
 }

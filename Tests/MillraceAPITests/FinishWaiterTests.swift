@@ -15,10 +15,11 @@ import Testing
         try await fixture.run { waiter in
             async let endings = fixture.waitForAll(ids, waiter)
             await eventually("all wait and were read once") {
-                waiter.count == 1000 && fixture.ledger.calls(of: .jobs) >= 2
+                waiter.count == 1000 && fixture.ledger.calls(of: .summaries) >= 2
             }
-            let readsBefore = fixture.ledger.calls(of: .jobs)
+            let readsBefore = fixture.ledger.calls(of: .summaries)
             #expect(readsBefore < 100)
+            #expect(fixture.ledger.calls(of: .jobs) == 0, "nobody reads payloads to learn that a job runs")
 
             for start in stride(from: 0, to: 1000, by: 500) {
                 let some = Array(ids[start..<start + 500])
@@ -29,7 +30,8 @@ import Testing
             let finished = try await endings
             #expect(finished == 1000)
             #expect(fixture.broker.subscriptions == 1)
-            #expect(fixture.ledger.calls(of: .jobs) - readsBefore < 100)
+            #expect(fixture.ledger.calls(of: .summaries) - readsBefore < 100)
+            #expect(fixture.ledger.calls(of: .jobs) < 100)
             #expect(waiter.count == 0)
         }
     }
@@ -51,7 +53,7 @@ import Testing
         let ids = try await fixture.accept(1)
         try await fixture.run { waiter in
             async let ending = waiter.wait(for: ids[0], atMost: .seconds(20))
-            await eventually("it was read once") { fixture.ledger.calls(of: .jobs) > 0 }
+            await eventually("it was read once") { fixture.ledger.calls(of: .summaries) > 0 }
 
             try await fixture.finish(ids)
 
@@ -64,7 +66,7 @@ import Testing
         let ids = try await fixture.accept(3)
         try await fixture.run { waiter in
             async let endings = fixture.waitForAll(ids, waiter)
-            await eventually("all wait and were read") { waiter.count == 3 && fixture.ledger.calls(of: .jobs) > 0 }
+            await eventually("all wait and were read") { waiter.count == 3 && fixture.ledger.calls(of: .summaries) > 0 }
             fixture.broker.base.takeAway()
             try await fixture.finish(ids)
 
@@ -117,7 +119,7 @@ import Testing
         let ids = try await fixture.accept(2)
         try await fixture.run { waiter in
             async let early = waiter.wait(for: ids[0], atMost: .seconds(20))
-            await eventually("it was read once") { fixture.ledger.calls(of: .jobs) > 0 }
+            await eventually("it was read once") { fixture.ledger.calls(of: .summaries) > 0 }
             fixture.ledger.takeAway()
 
             let late = await waiter.wait(for: ids[1], atMost: .seconds(20))

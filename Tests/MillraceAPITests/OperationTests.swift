@@ -138,7 +138,7 @@ import Testing
             #expect(try await api.client.send("POST", "/v1/jobs/\(id)/cancel").status == 200)
 
             #expect(try await api.broker.status(of: [.default]).first?.cancelledEntries == 1)
-            #expect(try await api.ledger.flagged(limit: 10).map(\.job.id) == [id])
+            #expect(try await api.ledger.flagged(limit: 10).map(\.id) == [id])
         }
     }
 
@@ -167,7 +167,7 @@ import Testing
             #expect(reply.status == 202)
             #expect(reply.text == #"{"id":"\#(id)","state":"ready"}"#)
             #expect(try await api.ledger.jobs([id])[id]?.state == .ready)
-            #expect(try await api.ledger.flagged(limit: 10).map(\.job.id) == [id])
+            #expect(try await api.ledger.flagged(limit: 10).map(\.id) == [id])
         }
     }
 }

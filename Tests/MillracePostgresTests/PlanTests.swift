@@ -43,7 +43,7 @@ import Testing
     }
 
     private static let writers = ["claim-jobs", "record-outcomes", "end-unclaimable", "clear-flags"]
-    private static let readers = ["read-lifecycles", "read-jobs", "find-free"]
+    private static let readers = ["read-lifecycles", "read-jobs", "read-summaries", "read-pushable", "find-free"]
     private static let walkers = ["list-flagged", "list-unfinished", "list-jobs", "find-horizon", "blame-process"]
 
     private func expectLookUps(in plan: [String], _ what: Comment) throws {

@@ -41,7 +41,8 @@ import Testing
             #expect(try await Self.businessRows(database) == 1)
             let flagged = try await ledger.flagged(limit: 10)
             #expect(flagged.map(\.queue) == ["follow-ups"])
-            #expect(flagged.first?.job.envelope.payload == Array(#"{"number":2}"#.utf8))
+            let pushed = try await ledger.pushable(flagged.map(\.id), bytesMax: 1)
+            #expect(pushed.first?.job.envelope.payload == Array(#"{"number":2}"#.utf8))
             #expect(try await ledger.queues().map(\.queue).contains("follow-ups"))
             #expect(try await ledger.finishedCounts()[Samples.queue]?.completedLastHour == 1)
             #expect(try await ledger.record([Samples.completed(context.id)]) == [.settled(.completed)])
@@ -190,8 +191,8 @@ import Testing
             }
 
             let flagged = try await ledger.flagged(limit: 10)
-            #expect(flagged.map(\.job.id) == [id])
-            #expect(flagged.first?.job.priority == .high)
+            #expect(flagged.map(\.id) == [id])
+            #expect(try await ledger.pushable([id], bytesMax: 1).first?.job.priority == .high)
             #expect(try await Self.businessRows(database) == 1)
         }
     }
@@ -218,7 +219,7 @@ import Testing
             #expect(row.priority == .low)
             #expect(row.state == .scheduled)
             #expect(row.tags == ["x"])
-            #expect(try await ledger.flagged(limit: 10).map(\.job.id) == [id])
+            #expect(try await ledger.flagged(limit: 10).map(\.id) == [id])
             #expect(try await ledger.queues().map(\.queue) == ["email"])
         }
     }

@@ -1,63 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A job as the ledger remembers it.
+/// A job as the ledger remembers it; the members of its summary are its own.
+@dynamicMemberLookup
 public struct JobRecord: Sendable, Equatable {
-    public var id: JobID
-    public var queue: QueueName
-    public var kind: JobKind
-    public var priority: Priority
-    public var state: JobState
-    /// Runs so far, counted by the claim.
-    public var attempt: Int
-    /// Errors so far: what spends the budget of `maxAttempts`.
-    public var failures: Int
-    /// Runs that ended without a word: their process died or lost its lease.
-    public var crashes: Int
-    public var maxAttempts: Int
-    public var timeout: Duration
+    public var summary: JobSummary
     public var payload: [UInt8]
     /// What the handler returned, as JSON; nil until it completed.
     public var result: [UInt8]?
     /// The first error and the last nine.
     public var errors: [RecordedError]
-    public var tags: [String]
-    public var createdAt: Timestamp
-    public var dueAt: Timestamp
-    public var expiresAt: Timestamp?
-    /// When its last claimed attempt began.
-    public var startedAt: Timestamp?
-    /// When it reached its final state.
-    public var finishedAt: Timestamp?
-    /// The process that claimed it last.
-    public var worker: ProcessID?
 
-    package init(
-        id: JobID, queue: QueueName, kind: JobKind, priority: Priority, state: JobState, attempt: Int, failures: Int,
-        crashes: Int, maxAttempts: Int, timeout: Duration, payload: [UInt8], result: [UInt8]?, errors: [RecordedError],
-        tags: [String], createdAt: Timestamp, dueAt: Timestamp, expiresAt: Timestamp?, startedAt: Timestamp?,
-        finishedAt: Timestamp?, worker: ProcessID?
-    ) {
-        self.id = id
-        self.queue = queue
-        self.kind = kind
-        self.priority = priority
-        self.state = state
-        self.attempt = attempt
-        self.failures = failures
-        self.crashes = crashes
-        self.maxAttempts = maxAttempts
-        self.timeout = timeout
+    package init(_ summary: JobSummary, payload: [UInt8], result: [UInt8]?, errors: [RecordedError]) {
+        self.summary = summary
         self.payload = payload
         self.result = result
         self.errors = errors
-        self.tags = tags
-        self.createdAt = createdAt
-        self.dueAt = dueAt
-        self.expiresAt = expiresAt
-        self.startedAt = startedAt
-        self.finishedAt = finishedAt
-        self.worker = worker
     }
+
+    public subscript<Value>(dynamicMember member: KeyPath<JobSummary, Value>) -> Value { summary[keyPath: member] }
 }
 
 /// One error of a job, as its row keeps it: `{"attempt": 1, "at": "…", "error": "…"}`.

@@ -37,7 +37,10 @@ public protocol JobLedger: QueueSettingsStore {
     /// A job's steps in the order in which they were recorded; none of a job that it does not know.
     func steps(of id: JobID) async throws(LedgerError) -> [RecordedStep]
 
-    /// The jobs among these that it knows.
+    /// The jobs among these that it knows, without what may be large: for whoever waits for one to end.
+    func summaries(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobSummary]
+
+    /// The jobs among these that it knows. A job may have half a mebibyte.
     func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord]
 
     /// Jobs, newest first. Reads at most 10,000 rows, so that a page may be short and still have a cursor.
@@ -59,13 +62,18 @@ public protocol JobLedger: QueueSettingsStore {
     /// `attempt` goes on counting, so that old holders stay fenced off.
     func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict
 
-    /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority.
+    /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority, without their payloads.
     func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob]
 
     /// Clears the relay's flag of jobs that have been pushed.
     func clearFlags(_ ids: [JobID]) async throws(LedgerError)
 
-    /// Unflagged rows that have not ended, in the order of their ids: what the broker should know.
+    /// What is pushed of those among these jobs that have not ended, in the order given; at most ``Limits/storeBatchMax`` ids.
+    ///
+    /// - Parameter bytesMax: of payloads; the page ends with the job that reaches it, so that there is always one.
+    func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob]
+
+    /// Unflagged rows that have not ended, in the order of their ids, without their payloads: what the broker should know.
     ///
     /// - Parameters:
     ///   - age: by the time in the id.
@@ -231,11 +239,11 @@ public struct JobQuery: Sendable, Equatable {
 }
 
 public struct JobPage: Sendable, Equatable {
-    public var jobs: [JobRecord]
+    public var jobs: [JobSummary]
     /// Where the next page begins; nil at the end.
     public var next: JobID?
 
-    public init(jobs: [JobRecord], next: JobID?) {
+    public init(jobs: [JobSummary], next: JobID?) {
         self.jobs = jobs
         self.next = next
     }
@@ -254,17 +262,31 @@ public enum ReopenVerdict: Sendable, Equatable {
     case missing
 }
 
-/// A row that has not ended, as it is pushed.
+/// A row that has not ended, without what is pushed of it.
 public struct UnfinishedJob: Sendable, Equatable {
+    public var id: JobID
+    public var queue: QueueName
+    /// The last one that claimed it.
+    public var lastToken: LeaseToken?
+    public var isRunning: Bool
+
+    package init(id: JobID, queue: QueueName, lastToken: LeaseToken?, isRunning: Bool) {
+        self.id = id
+        self.queue = queue
+        self.lastToken = lastToken
+        self.isRunning = isRunning
+    }
+}
+
+/// A row that has not ended, as it is pushed.
+public struct PushableJob: Sendable, Equatable {
     public var queue: QueueName
     /// Its delay is what is left until it is due; its token the last one that claimed it.
     public var job: QueuedJob
-    public var isRunning: Bool
 
-    package init(queue: QueueName, job: QueuedJob, isRunning: Bool) {
+    package init(queue: QueueName, job: QueuedJob) {
         self.queue = queue
         self.job = job
-        self.isRunning = isRunning
     }
 }
 

@@ -35,7 +35,7 @@ struct JobRoutes: Sendable {
             try await ledger.list(query)
         }
         return Answer { json in
-            json.member("jobs") { json in json.array(page.jobs) { json, job in json.job(job, isWhole: false) } }
+            json.member("jobs") { json in json.array(page.jobs) { json, job in json.job(job) } }
             json.member("next", page.next.map(Cursor.text(for:)))
         }
     }
@@ -44,7 +44,7 @@ struct JobRoutes: Sendable {
         _ = try request.query()
         let job = try await read(try request.jobID(), request)
         var json = JSONWriter()
-        json.job(job, isWhole: true)
+        json.job(job)
         return Answer(body: json.bytes)
     }
 
@@ -53,7 +53,8 @@ struct JobRoutes: Sendable {
         let id = try request.jobID()
         guard let wait, wait > .zero else { return try Self.outcome(of: try await read(id, request)) }
         switch await waiter.wait(for: id, atMost: wait, request) {
-        case .finished(let job), .unfinished(let job?): return try Self.outcome(of: job)
+        case .finished(let job): return try Self.outcome(of: job)
+        case .unfinished(let job?): return Self.noOutcome(of: job)
         case .unfinished(nil): return try Self.outcome(of: try await read(id, request))
         case .missing: throw .noJob(id)
         case .unreadable(let error): throw Problem(error, logger: request.logger)
@@ -71,11 +72,14 @@ struct JobRoutes: Sendable {
             throw Problem(.jobFailed, "the job is dead after \(job.attempt) attempts\(error)")
         case .cancelled:
             throw Problem(.jobFailed, "the job was cancelled")
-        case .scheduled, .waiting, .ready, .running:
-            var answer = Answer(status: .accepted) { $0.state(job.state, of: job.id) }
-            answer.headers[.retryAfter] = "1"
-            return answer
+        case .scheduled, .waiting, .ready, .running: return noOutcome(of: job.summary)
         }
+    }
+
+    private static func noOutcome(of job: JobSummary) -> Answer {
+        var answer = Answer(status: .accepted) { $0.state(job.state, of: job.id) }
+        answer.headers[.retryAfter] = "1"
+        return answer
     }
 
     private func cancel(_ request: APIRequest) async throws(Problem) -> Answer {

@@ -92,7 +92,7 @@ struct SubmitRoutes: Sendable {
         let id = stored.location.split(separator: "/").last.flatMap { JobID(String($0)) } ?? id
         guard case .finished(let job) = await waiter.wait(for: id, atMost: wait, request) else { return nil }
         var json = JSONWriter()
-        json.job(job, isWhole: true)
+        json.job(job)
         var answer = Answer(body: json.bytes)
         answer.headers[.location] = "/v1/jobs/\(job.id)"
         return answer

@@ -18,7 +18,7 @@ final class FinishWaiter: Sendable {
         /// Its final state is in the ledger.
         case finished(JobRecord)
         /// It had not ended at the deadline, or when the caller or the server went away; as it was read last.
-        case unfinished(JobRecord?)
+        case unfinished(JobSummary?)
         /// The ledger has no such job.
         case missing
         /// The ledger could not be read even once.
@@ -29,7 +29,7 @@ final class FinishWaiter: Sendable {
 
     private struct Waiter {
         let continuation: CheckedContinuation<Ending, Never>
-        var lastSeen: JobRecord?
+        var lastSeen: JobSummary?
     }
 
     private struct State {
@@ -47,7 +47,13 @@ final class FinishWaiter: Sendable {
             count -= waiters.count
             return Array(waiters.values)
         }
+
+        mutating func note(_ job: JobSummary) {
+            for number in waiters[job.id]?.keys.map({ $0 }) ?? [] { waiters[job.id]?[number]?.lastSeen = job }
+        }
     }
+
+    private static let wholeJobsMax = 16
 
     private let state = Mutex(State())
     private let stores: Stores
@@ -181,11 +187,40 @@ final class FinishWaiter: Sendable {
                 return ids
             }
             guard !ids.isEmpty else { return }
-            switch await stores.ledgerResult({ (ledger) throws(LedgerError) in try await ledger.jobs(ids) }) {
-            case .success(let jobs): settle(ids, jobs)
+            switch await stores.ledgerResult({ (ledger) throws(LedgerError) in try await ledger.summaries(ids) }) {
+            case .success(let jobs):
+                let ended = ids.filter { jobs[$0]?.state.isFinal == true }
+                note(ids.filter { jobs[$0]?.state.isFinal != true }, jobs)
+                await readWhole(ended)
             case .failure(let error): endUnread(ids, error)
             }
         }
+    }
+
+    /// Reads jobs that have ended with their results, a few at a time: one may have half a mebibyte.
+    private func readWhole(_ ids: [JobID]) async {
+        for start in stride(from: 0, to: ids.count, by: Self.wholeJobsMax) {
+            let some = Array(ids[start..<min(start + Self.wholeJobsMax, ids.count)])
+            switch await stores.ledgerResult({ (ledger) throws(LedgerError) in try await ledger.jobs(some) }) {
+            case .success(let jobs): settle(some, jobs)
+            case .failure(let error): endUnread(some, error)
+            }
+        }
+    }
+
+    /// Ends the waits for jobs that do not exist, and remembers how the others stand.
+    private func note(_ ids: [JobID], _ jobs: [JobID: JobSummary]) {
+        var missing: [Waiter] = []
+        state.withLock { state in
+            for id in ids {
+                guard let job = jobs[id] else {
+                    missing += state.remove(id)
+                    continue
+                }
+                state.note(job)
+            }
+        }
+        for waiter in missing { waiter.continuation.resume(returning: .missing) }
     }
 
     /// Ends the waits for jobs that have ended or do not exist.
@@ -200,9 +235,7 @@ final class FinishWaiter: Sendable {
                 if job.state.isFinal {
                     endings += state.remove(id).map { ($0.continuation, .finished(job)) }
                 } else {
-                    for number in state.waiters[id]?.keys.map({ $0 }) ?? [] {
-                        state.waiters[id]?[number]?.lastSeen = job
-                    }
+                    state.note(job.summary)
                 }
             }
         }

@@ -196,6 +196,7 @@ struct EnqueueCommand: ContextCommand {
             ring.yield()
             for await _ in rings {
                 do throws(LedgerError) {
+                    guard try await ledger.summaries([id])[id]?.state.isFinal == true else { continue }
                     if let job = try await ledger.jobs([id])[id], job.state.isFinal { return job }
                 } catch {
                     guard error.isTransient else { throw error }

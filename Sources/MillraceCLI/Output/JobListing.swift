@@ -3,7 +3,7 @@
 import Millrace
 import MillraceAPI
 
-extension Listing where Row == JobRecord {
+extension Listing where Row == JobSummary {
     /// A line a job.
     static func jobs(now: Timestamp) -> Listing {
         Listing(
@@ -17,9 +17,11 @@ extension Listing where Row == JobRecord {
                 Column("ATTEMPT", isNumber: true) { "\($0.attempt)" },
                 Column("FAILURES", isNumber: true) { "\($0.failures)/\($0.maxAttempts)" },
                 Column("WHEN") { $0.when(now) },
-            ], json: { $0.job($1, isWhole: false) })
+            ], json: { $0.job($1) })
     }
+}
 
+extension Listing where Row == JobRecord {
     /// All that is known of one job.
     static func job(now: Timestamp) -> Listing {
         Listing(
@@ -27,7 +29,7 @@ extension Listing where Row == JobRecord {
             columns: [
                 Column("ID") { "\($0.id)" },
                 Column("STATE") { $0.state.rawValue },
-                Column("WHEN") { $0.when(now) },
+                Column("WHEN") { $0.summary.when(now) },
                 Column("QUEUE") { $0.queue.name },
                 Column("KIND") { $0.kind.name },
                 Column("PRIORITY") { $0.priority.name },
@@ -50,11 +52,11 @@ extension Listing where Row == JobRecord {
                         : job.errors.map { "\($0.at.rfc3339) attempt \($0.attempt): \($0.message)" }.joined(
                             separator: "; ")
                 },
-            ], json: { $0.job($1, isWhole: true) })
+            ], json: { $0.job($1) })
     }
 }
 
-extension JobRecord {
+extension JobSummary {
     /// The time that matters most in its state, from now.
     fileprivate func when(_ now: Timestamp) -> String {
         switch state {

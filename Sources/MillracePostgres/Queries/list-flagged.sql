@@ -28,8 +28,6 @@ WITH RECURSIVE lane AS (
   ORDER BY job.place
   LIMIT $1::bigint
 )
-SELECT
-  id, queue, kind, priority, due_at, expires_at, timeout_ms, max_attempts, trace, payload, token, state = 'running',
-  now()
+SELECT id, queue, token, state = 'running'
 FROM chosen
 ORDER BY queue, priority, id

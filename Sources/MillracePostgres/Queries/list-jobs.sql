@@ -1,9 +1,9 @@
--- list-jobs: jobs with what is asked for, newest first, in the columns of read-jobs (list).
+-- list-jobs: jobs with what is asked for, newest first, without what may be large (list).
 -- $1 before this id  $2 queue  $3 kind  $4 state, as shown: null = any   $5 rows to read, $6 jobs to return at most
 SELECT
   job.id, job.queue, job.kind, job.priority, job.state::text, job.attempt, job.failures, job.crashes,
-  job.max_attempts, job.timeout_ms, job.payload, job.result, array_to_json(job.errors), job.tags, job.created_at,
-  job.due_at, job.expires_at, job.started_at, job.finished_at, job.worker, now()
+  job.max_attempts, job.timeout_ms, job.tags, job.created_at, job.due_at, job.expires_at, job.started_at,
+  job.finished_at, job.worker, now()
 FROM (
   SELECT *
   FROM millrace.job_rows

@@ -168,10 +168,14 @@ final class LedgerRun {
             timestamp.map { Self.tens($0 - now) } ?? "never"
         }
         func described(_ entry: UnfinishedJob) -> String {
+            let token = entry.lastToken.map { "\($0.bytes)" } ?? "none"
+            return "\(entry.id) of \(entry.queue) token \(token) running \(entry.isRunning)"
+        }
+        func described(_ entry: PushableJob) -> String {
             let job = entry.job
             return """
                 \(job.id) of \(entry.queue) \(job.priority) in \(Self.tens(max(job.delay, .zero))) \
-                token \(job.lastToken.map { "\($0.bytes)" } ?? "none") running \(entry.isRunning) \
+                token \(job.lastToken.map { "\($0.bytes)" } ?? "none") \
                 expires \(tens(job.envelope.expiresAt)) payload \(job.envelope.payload)
                 """
         }
@@ -193,6 +197,8 @@ final class LedgerRun {
         )
         lines += pages.0.map { "among the first three: \(described($0))" }
         lines += pages.1.map { "after the eleventh: \(described($0))" }
+        lines += try await ledger.pushable(ids, bytesMax: 40).map { "first pushed: \(described($0))" }
+        lines += try await ledger.summaries(ids) == records.mapValues(\.summary) ? [] : ["summaries differ"]
         lines += try await ledger.flaggedCounts().filter { $0.value > 0 }.map { "\($0.key) has \($0.value) flags" }
             .sorted()
         lines += try await ledger.queues().map { "\($0)" }.sorted()

@@ -12,12 +12,12 @@ extension LedgerConformance {
 
             #expect(try await trial.flagged().isEmpty)
             #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
-            #expect(try await trial.unfinished().map(\.job.id) == [soon.id])
+            #expect(try await trial.unfinished().map(\.id) == [soon.id])
             try await trial.advance(by: .seconds(3060))
 
             let flagged = try await trial.flagged()
-            #expect(flagged.map(\.job.id) == [later.id])
-            #expect(flagged.first?.job.delay.isLeft(of: .seconds(540)) == true)
+            #expect(flagged.map(\.id) == [later.id])
+            #expect(try await trial.pushable(later.id).delay.isLeft(of: .seconds(540)))
             #expect(flagged.first?.isRunning == false)
         },
         LedgerConformance("flagged jobs come by queue, then by priority, then by age") { trial in
@@ -36,7 +36,7 @@ extension LedgerConformance {
                 _ = try await trial.ledger.reopen(job.id)
             }
 
-            #expect(try await trial.flagged().map(\.job.id) == jobs.map(\.id))
+            #expect(try await trial.flagged().map(\.id) == jobs.map(\.id))
             #expect(try await trial.ledger.flagged(limit: 3).count == 3)
         },
         LedgerConformance("a flag that is cleared stays cleared, and its job belongs to the sweep") { trial in
@@ -51,34 +51,59 @@ extension LedgerConformance {
             for _ in 0..<2 {
                 try await trial.ledger.clearFlags([jobs[0].id, jobs[2].id, BrokerTrial.freshID()])
 
-                #expect(try await trial.flagged().map(\.job.id) == [jobs[1].id])
+                #expect(try await trial.flagged().map(\.id) == [jobs[1].id])
                 #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
-                #expect(try await Set(trial.unfinished().map(\.job.id)) == [jobs[0].id, jobs[2].id])
+                #expect(try await Set(trial.unfinished().map(\.id)) == [jobs[0].id, jobs[2].id])
             }
         },
         LedgerConformance("a pushed job has its priority, envelope, time and last token") { trial in
             let job = try await trial.job("[7]", priority: .critical)
             try await trial.accept(job)
-            let fresh = try #require(try await trial.unfinished().first)
+            let fresh = (row: try await trial.unfinished().first, pushed: try await trial.pushable(job.id))
             try await trial.start(job.id, 3)
-            let running = try #require(try await trial.unfinished().first)
+            let running = (row: try await trial.unfinished().first, pushed: try await trial.pushable(job.id))
             _ = try await trial.record(job.id, 1, .retry(after: .seconds(7200), error: "e"))
-            let retried = try #require(try await trial.unfinished().first)
+            let retried = (row: try await trial.unfinished().first, pushed: try await trial.pushable(job.id))
 
-            for entry in [fresh, running, retried] {
-                #expect(entry.queue == trial.queue)
-                #expect(entry.job.id == job.id)
-                #expect(entry.job.priority == .critical)
-                #expect(entry.job.envelope == JobEnvelope(of: job))
+            for (entry, token, isRunning) in [
+                (fresh, nil, false), (running, trial.token(3), true), (retried, trial.token(3), false),
+            ] {
+                #expect(
+                    entry.row
+                        == UnfinishedJob(id: job.id, queue: trial.queue, lastToken: token, isRunning: isRunning))
+                #expect(entry.pushed.id == job.id)
+                #expect(entry.pushed.priority == .critical)
+                #expect(entry.pushed.envelope == JobEnvelope(of: job))
+                #expect(entry.pushed.lastToken == token)
             }
-            #expect(fresh.job.lastToken == nil)
-            #expect(fresh.job.delay <= .zero)
-            #expect(!fresh.isRunning)
-            #expect(running.job.lastToken == trial.token(3))
-            #expect(running.isRunning)
-            #expect(retried.job.lastToken == trial.token(3))
-            #expect(retried.job.delay.isLeft(of: .seconds(7200)))
-            #expect(!retried.isRunning)
+            #expect(fresh.pushed.delay <= .zero)
+            #expect(retried.pushed.delay.isLeft(of: .seconds(7200)))
+        },
+        LedgerConformance("what is pushed comes in the order asked for, a page of bytes at a time") { trial in
+            var jobs: [NewJob] = []
+            for _ in 0..<6 { try await jobs.append(trial.job("\"" + String(repeating: "x", count: 998) + "\"")) }
+            try await trial.accept(jobs)
+            let order = [3, 0, 5, 1, 4, 2].map { jobs[$0].id }
+
+            for (bytes, count) in [(1, 1), (1000, 1), (1001, 2), (3500, 4), (5000, 5), (100_000, 6)] {
+                let page = try await trial.ledger.pushable(order, bytesMax: bytes)
+
+                #expect(page.map(\.job.id) == Array(order.prefix(count)), "\(bytes) bytes")
+                #expect(page.allSatisfy { $0.queue == trial.queue })
+            }
+        },
+        LedgerConformance("what has ended, or is not known, is not pushed") { trial in
+            let ended = try await trial.startFresh()
+            _ = try await trial.record(ended.id, 1, LedgerTrial.completed)
+            let cancelled = try await trial.startFresh()
+            _ = try await trial.ledger.cancel(cancelled.id)
+            let running = try await trial.startFresh()
+
+            let ids = [ended.id, BrokerTrial.freshID(), cancelled.id, running.id]
+
+            #expect(try await trial.ledger.pushable(ids, bytesMax: 1).map(\.job.id) == [running.id])
+            #expect(try await trial.ledger.pushable([ended.id], bytesMax: 1).isEmpty)
+            #expect(try await trial.ledger.pushable([], bytesMax: 1).isEmpty)
         },
         LedgerConformance("what has not ended is listed in the order of its ids, page by page") { trial in
             var jobs: [NewJob] = []
@@ -93,7 +118,7 @@ extension LedgerConformance {
                     age: .zero ..< .seconds(3600), in: trial.queue, after: seen.last, limit: 3)
                 #expect(page.count <= 3)
                 if page.isEmpty { break }
-                seen += page.map(\.job.id)
+                seen += page.map(\.id)
             }
 
             #expect(seen == jobs.map(\.id).sorted())
@@ -106,7 +131,7 @@ extension LedgerConformance {
             try await trial.accept([young, middle, old, elsewhere])
             func ids(_ age: Range<Duration>, in queue: QueueName?) async throws -> Set<JobID> {
                 let page = try await trial.ledger.unfinished(age: age, in: queue, after: nil, limit: 100)
-                return Set(page.filter { [trial.queue, trial.otherQueue].contains($0.queue) }.map(\.job.id))
+                return Set(page.filter { [trial.queue, trial.otherQueue].contains($0.queue) }.map(\.id))
             }
 
             #expect(try await ids(.seconds(-60) ..< .seconds(300), in: trial.queue) == [young.id])

@@ -125,6 +125,12 @@ struct LedgerTrial: Sendable {
         try await ledger.flagged(limit: 500).filter { $0.queue == queue || $0.queue == otherQueue }
     }
 
+    /// What is pushed of a job that has not ended.
+    func pushable(_ id: JobID, sourceLocation: SourceLocation = #_sourceLocation) async throws -> QueuedJob {
+        let jobs = try await ledger.pushable([id], bytesMax: 1)
+        return try #require(jobs.first, sourceLocation: sourceLocation).job
+    }
+
     static let completed = Outcome.Ending.completed(Array("{}".utf8))
 }
 

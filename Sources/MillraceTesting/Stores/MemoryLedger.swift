@@ -9,8 +9,8 @@ import Synchronization
 public final class MemoryLedger: JobLedger {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
-        case accept, claim, record, recordStep, steps, jobs, list, cancel, flagAgain, reopen, flagged, clearFlags
-        case unfinished, blame, flaggedCounts
+        case accept, claim, record, recordStep, steps, summaries, jobs, list, cancel, flagAgain, reopen, flagged
+        case clearFlags, pushable, unfinished, blame, flaggedCounts
         case finishedCounts, maintain, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch, lockRebuild
         case poolCounts, setPoolCount
     }
@@ -99,6 +99,10 @@ public final class MemoryLedger: JobLedger {
 
     // MARK: - What is pushed and shown
 
+    public func summaries(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobSummary] {
+        try perform(.summaries) { table, now in table.summaries(ids, now: now) }
+    }
+
     public func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord] {
         try perform(.jobs) { table, now in table.jobs(ids, now: now) }
     }
@@ -113,6 +117,10 @@ public final class MemoryLedger: JobLedger {
 
     public func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
         try perform(.clearFlags) { table, _ in table.clearFlags(ids) }
+    }
+
+    public func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob] {
+        try perform(.pushable) { table, now in table.pushable(ids, bytesMax: bytesMax, now: now) }
     }
 
     public func unfinished(

@@ -17,24 +17,30 @@ struct MemoryTable: Sendable {
             return life.dueAt > now ? .scheduled : .ready
         }
 
-        func record(now: Timestamp) -> JobRecord {
-            JobRecord(
+        func summary(now: Timestamp) -> JobSummary {
+            JobSummary(
                 id: job.id, queue: job.queue, kind: job.kind, priority: job.priority, state: state(now: now),
                 attempt: life.attempt, failures: life.failures, crashes: life.crashes, maxAttempts: life.maxAttempts,
-                timeout: job.timeout, payload: job.payload, result: life.result, errors: life.errors, tags: job.tags,
-                createdAt: createdAt, dueAt: life.dueAt, expiresAt: life.expiresAt, startedAt: life.startedAt,
-                finishedAt: life.finishedAt, worker: life.worker)
+                timeout: job.timeout, tags: job.tags, createdAt: createdAt, dueAt: life.dueAt,
+                expiresAt: life.expiresAt, startedAt: life.startedAt, finishedAt: life.finishedAt, worker: life.worker)
         }
 
-        func unfinished(now: Timestamp) -> UnfinishedJob {
+        func record(now: Timestamp) -> JobRecord {
+            JobRecord(summary(now: now), payload: job.payload, result: life.result, errors: life.errors)
+        }
+
+        var unfinished: UnfinishedJob {
+            UnfinishedJob(id: job.id, queue: job.queue, lastToken: life.token, isRunning: life.state == .running)
+        }
+
+        func pushable(now: Timestamp) -> PushableJob {
             var current = job
             current.expiresAt = life.expiresAt
-            return UnfinishedJob(
+            return PushableJob(
                 queue: job.queue,
                 job: QueuedJob(
                     id: job.id, priority: job.priority, delay: max(life.dueAt - now, .zero),
-                    envelope: JobEnvelope(of: current), lastToken: life.token),
-                isRunning: life.state == .running)
+                    envelope: JobEnvelope(of: current), lastToken: life.token))
         }
     }
 
@@ -142,11 +148,24 @@ struct MemoryTable: Sendable {
 
     func flagged(limit: Int, now: Timestamp) -> [UnfinishedJob] {
         let waiting = rows.values.filter { $0.life.isFlagged && $0.life.dueAt - now <= Limits.pushAheadMax }
-        return waiting.map { $0.unfinished(now: now) }
-            .sorted {
-                ($0.queue, $0.job.priority.rawValue, $0.job.id) < ($1.queue, $1.job.priority.rawValue, $1.job.id)
+        return
+            waiting.sorted {
+                ($0.job.queue, $0.job.priority.rawValue, $0.job.id) < (
+                    $1.job.queue, $1.job.priority.rawValue, $1.job.id
+                )
             }
-            .prefix(limit).map(\.self)
+            .prefix(limit).map(\.unfinished)
+    }
+
+    func pushable(_ ids: [JobID], bytesMax: Int, now: Timestamp) -> [PushableJob] {
+        precondition(ids.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) ids in one call")
+        var jobs: [PushableJob] = []
+        var bytes = 0
+        for row in ids.compactMap({ rows[$0] }) where !row.life.state.isFinal && bytes < bytesMax {
+            jobs.append(row.pushable(now: now))
+            bytes += row.job.payload.count
+        }
+        return jobs
     }
 
     mutating func clearFlags(_ ids: [JobID]) {
@@ -161,10 +180,16 @@ struct MemoryTable: Sendable {
             return age.contains(now - id.time) && (queue ?? row.job.queue) == row.job.queue
                 && (after.map { $0 < id } ?? true)
         }
-        return ids.prefix(limit).compactMap { rows[$0]?.unfinished(now: now) }
+        return ids.prefix(limit).compactMap { rows[$0]?.unfinished }
     }
 
     // MARK: - What is shown
+
+    func summaries(_ ids: [JobID], now: Timestamp) -> [JobID: JobSummary] {
+        var summaries: [JobID: JobSummary] = [:]
+        for id in ids { summaries[id] = rows[id]?.summary(now: now) }
+        return summaries
+    }
 
     func jobs(_ ids: [JobID], now: Timestamp) -> [JobID: JobRecord] {
         var records: [JobID: JobRecord] = [:]
@@ -174,14 +199,14 @@ struct MemoryTable: Sendable {
 
     func list(_ query: JobQuery, now: Timestamp) -> JobPage {
         var older = sortedIDs.reversed().drop { id in query.before.map { id >= $0 } ?? false }[...]
-        var jobs: [JobRecord] = []
+        var jobs: [JobSummary] = []
         var last: JobID?
         var read = 0
         while jobs.count < query.limit, read < Self.listedRowsMax, let id = older.popFirst() {
             read += 1
             last = id
-            guard let record = rows[id]?.record(now: now), query.admits(record) else { continue }
-            jobs.append(record)
+            guard let job = rows[id]?.summary(now: now), query.admits(job) else { continue }
+            jobs.append(job)
         }
         return JobPage(jobs: jobs, next: older.isEmpty ? nil : last)
     }
@@ -283,7 +308,7 @@ struct MemoryTable: Sendable {
 }
 
 extension JobQuery {
-    fileprivate func admits(_ job: JobRecord) -> Bool {
+    fileprivate func admits(_ job: JobSummary) -> Bool {
         (queue ?? job.queue) == job.queue && (state ?? job.state) == job.state && (kind ?? job.kind) == job.kind
     }
 }

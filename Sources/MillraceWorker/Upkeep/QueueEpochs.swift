@@ -138,6 +138,7 @@ actor QueueEpochs {
         let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: .rebuilding)
         await eventLoop.sleep(for: extendInterval * 2)
+        let push = PagedPush(broker: broker, ledger: ledger)
         var pushed = 0
         var after: JobID?
         repeat {
@@ -146,10 +147,11 @@ actor QueueEpochs {
             let page = try await ledger.unfinished(
                 age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
                 limit: Limits.storeBatchMax)
-            after = page.last?.job.id
+            after = page.last?.id
             guard !page.isEmpty else { break }
-            let verdicts = try await broker.enqueue(page.map(\.job), into: queue)
-            pushed += verdicts.count { $0 == .enqueued }
+            let knows = try await broker.knows(page.map(\.id), in: queue)
+            let unknown = zip(page, knows).filter { !$0.1 }.map(\.0.id)
+            pushed += try await push.push(unknown).count { $0.verdict == .enqueued }
         } while after != nil
         guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: epoch)

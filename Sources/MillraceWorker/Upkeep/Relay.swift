@@ -27,11 +27,8 @@ actor Relay: Chore {
 
     func once() async throws -> Duration {
         let rows = try await ledger.flagged(limit: Limits.storeBatchMax)
-        var pushed: [JobID] = []
-        for (queue, rows) in Dictionary(grouping: rows, by: \.queue) {
-            let verdicts = try await broker.enqueue(rows.map(\.job), into: queue)
-            pushed += zip(rows, verdicts).filter { $0.1 != .busy }.map(\.0.job.id)
-        }
+        let verdicts = try await PagedPush(broker: broker, ledger: ledger).push(rows.map(\.id))
+        let pushed = verdicts.filter { $0.verdict != .busy }.map(\.id)
         if !pushed.isEmpty { try await ledger.clearFlags(pushed) }
         // Adaptive: soon again while there is work, seldom when there is none.
         if pushed.count == Limits.storeBatchMax { return .zero }

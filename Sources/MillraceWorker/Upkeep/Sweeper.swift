@@ -69,7 +69,7 @@ actor Sweeper: Chore {
             for (queue, rows) in Dictionary(grouping: page, by: \.queue) {
                 pushed += try await push(rows, unknownTo: queue)
             }
-            position = page.last?.job.id
+            position = page.last?.id
             guard page.count == Limits.storeBatchMax else {
                 position = nil
                 break
@@ -83,19 +83,18 @@ actor Sweeper: Chore {
     private func push(_ rows: [UnfinishedJob], unknownTo queue: QueueName) async throws -> Int {
         // A queue without its epoch is being rebuilt, and live workers may not have declared what they run.
         guard let epoch = try await broker.epoch(of: queue), epoch != .rebuilding else { return 0 }
-        let knows = try await broker.knows(rows.map(\.job.id), in: queue)
-        let unknown = zip(rows, knows).filter { !$0.1 && mayPush($0.0) }.map(\.0.job)
-        guard !unknown.isEmpty else { return 0 }
-        return try await broker.enqueue(unknown, into: queue).count { $0 == .enqueued }
+        let knows = try await broker.knows(rows.map(\.id), in: queue)
+        let unknown = zip(rows, knows).filter { !$0.1 && mayPush($0.0) }.map(\.0.id)
+        return try await PagedPush(broker: broker, ledger: ledger).push(unknown).count { $0.verdict == .enqueued }
     }
 
     private func mayPush(_ row: UnfinishedJob) -> Bool {
         guard row.isRunning else { return true }
         let now = ContinuousClock.now
-        if let doubt = doubted[row.job.id], doubt.token == row.job.lastToken {
+        if let doubt = doubted[row.id], doubt.token == row.lastToken {
             return now - doubt.since >= Limits.lease
         }
-        if doubted.count < Self.doubtedMax { doubted[row.job.id] = Doubt(token: row.job.lastToken, since: now) }
+        if doubted.count < Self.doubtedMax { doubted[row.id] = Doubt(token: row.lastToken, since: now) }
         return false
     }
 

@@ -185,6 +185,15 @@ final class StallingLedger: JobLedger {
         try await base.steps(of: id)
     }
 
+    func summaries(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobSummary] {
+        await pass()
+        return try await base.summaries(ids)
+    }
+
+    func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob] {
+        try await base.pushable(ids, bytesMax: bytesMax)
+    }
+
     func jobs(_ ids: [JobID]) async throws(LedgerError) -> [JobID: JobRecord] {
         await pass()
         return try await base.jobs(ids)
