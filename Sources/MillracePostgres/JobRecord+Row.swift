@@ -53,7 +53,7 @@ extension PushableJob {
             queue: try row.queue(1),
             job: QueuedJob(
                 id: id, priority: try row.priority(3), delay: delay, envelope: envelope,
-                lastToken: try row.tokenIfPresent(10)))
+                lastToken: try row.tokenIfPresent(10)), version: RowVersion(number: try row.int8(12)))
     }
 }
 

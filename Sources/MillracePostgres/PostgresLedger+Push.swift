@@ -22,9 +22,11 @@ extension PostgresLedger {
         }
     }
 
-    public func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
-        guard !ids.isEmpty else { return }
-        try await run(Statements.clearFlags, [.uuidArray(Set(ids).sorted().map(\.bytes))])
+    public func clearFlags(_ pushed: [JobID: RowVersion]) async throws(LedgerError) {
+        guard !pushed.isEmpty else { return }
+        let ordered = pushed.sorted { $0.key < $1.key }
+        try await run(
+            Statements.clearFlags, [.uuidArray(ordered.map(\.key.bytes)), .int8Array(ordered.map(\.value.number))])
     }
 
     public func unfinished(

@@ -129,7 +129,7 @@ import Testing
                 return CountingBroker(broker) { id in
                     // The relay finds the old entry, and takes it for the new one.
                     _ = try? await ledger?.reopen(id)
-                    try? await ledger?.clearFlags([id])
+                    try? await ledger?.clearAllFlags()
                 }
             }
         ) { api in
@@ -262,5 +262,13 @@ import Testing
                     + #""draining":false,"stuck":1,"reported_ago":"…","longest_running":[]}]}"#
             )
         }
+    }
+}
+
+extension MemoryLedger {
+    /// What a relay does when it has pushed.
+    fileprivate func clearAllFlags() async throws {
+        let pushed = try await pushable(flagged(limit: 100).map(\.id), bytesMax: 1 << 20)
+        try await clearFlags(Dictionary(uniqueKeysWithValues: pushed.map { ($0.job.id, $0.version) }))
     }
 }

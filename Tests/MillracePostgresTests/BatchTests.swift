@@ -167,7 +167,9 @@ import Testing
                                     return Outcome(id: job.id, attempt: claim.attempt, ending: .release)
                                 }
                                 _ = try await ledger.record(outcomes.shuffled())
-                                try await ledger.clearFlags(mine.map(\.id))
+                                let read = try await ledger.pushable(mine.map(\.id), bytesMax: 1 << 20)
+                                let versions = read.map { ($0.job.id, $0.version) }
+                                try await ledger.clearFlags(Dictionary(uniqueKeysWithValues: versions))
                                 rounds += 1
                             }
                             return rounds

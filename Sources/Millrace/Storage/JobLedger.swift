@@ -51,7 +51,8 @@ public protocol JobLedger: QueueSettingsStore {
     /// The broker is told next, with the token of the verdict, and then ``flagAgain(_:)`` is called.
     func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict
 
-    /// Sets the relay's flag of a job that is open and not running: called when the broker was told of its cancellation.
+    /// Sets the relay's flag of a job that is open and not running: called when the broker was told of its cancellation. A flag
+    /// that is set already is set anew, so that no push of before clears it.
     ///
     /// An operator may have opened the job again before the broker heard of the cancellation, which then took the new entry
     /// out of its lane. A running job keeps its lease, and would be `busy` for as long as it runs.
@@ -65,8 +66,11 @@ public protocol JobLedger: QueueSettingsStore {
     /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority, without their payloads.
     func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob]
 
-    /// Clears the relay's flag of jobs that have been pushed.
-    func clearFlags(_ ids: [JobID]) async throws(LedgerError)
+    /// Clears the relay's flag of jobs that have been pushed, each as it was when it was read for that by ``pushable(_:bytesMax:)``.
+    ///
+    /// A row that was written since keeps its flag: it may have been opened or flagged again, after a push that came too early
+    /// for it.
+    func clearFlags(_ pushed: [JobID: RowVersion]) async throws(LedgerError)
 
     /// What is pushed of those among these jobs that have not ended, in the order given; at most ``Limits/storeBatchMax`` ids.
     ///
@@ -283,10 +287,21 @@ public struct PushableJob: Sendable, Equatable {
     public var queue: QueueName
     /// Its delay is what is left until it is due; its token the last one that claimed it.
     public var job: QueuedJob
+    public var version: RowVersion
 
-    package init(queue: QueueName, job: QueuedJob) {
+    package init(queue: QueueName, job: QueuedJob, version: RowVersion) {
         self.queue = queue
         self.job = job
+        self.version = version
+    }
+}
+
+/// Tells a row from what it was before and will be after: every write of it makes another one.
+public struct RowVersion: Hashable, Sendable {
+    package let number: Int64
+
+    package init(number: Int64) {
+        self.number = number
     }
 }
 

@@ -107,7 +107,9 @@ final class LedgerRun {
             case .blame(let process):
                 let buried = try await ledger.blame(ProcessID(number: UInt64(process)), signal: "SIGILL")
                 return "\(buried.sorted())"
-            case .clearFlags(let jobs): try await ledger.clearFlags(jobs.map { ids[$0] })
+            case .clearFlags(let jobs):
+                let pushed = try await ledger.pushable(jobs.map { ids[$0] }, bytesMax: 1 << 20)
+                try await ledger.clearFlags(Dictionary(pushed.map { ($0.job.id, $0.version) }) { $1 })
             case .setPaused(let isPaused, let queue): try await ledger.setPaused(isPaused, queue: queues[queue])
             case .establishEpoch(let queue):
                 return "\(try await ledger.establishEpoch(of: queues[queue], serverID: "established"))"

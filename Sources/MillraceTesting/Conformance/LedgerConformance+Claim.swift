@@ -226,7 +226,7 @@ extension LedgerConformance {
             #expect(try await trial.ledger.claim([], process: trial.process).isEmpty)
             #expect(try await trial.ledger.record([]).isEmpty)
             #expect(try await trial.ledger.jobs([]).isEmpty)
-            try await trial.ledger.clearFlags([])
+            try await trial.ledger.clearFlags([:])
         },
         LedgerConformance("a batch may have 500 jobs, and is answered in order") { trial in
             let jobs = try await trial.jobs(Limits.storeBatchMax)

@@ -47,14 +47,36 @@ extension LedgerConformance {
                 _ = try await trial.ledger.reopen(job.id)
             }
             #expect(try await trial.unfinished().isEmpty)
+            var pushed = try await trial.versions([jobs[0].id, jobs[2].id])
+            pushed[BrokerTrial.freshID()] = RowVersion(number: 1)
 
             for _ in 0..<2 {
-                try await trial.ledger.clearFlags([jobs[0].id, jobs[2].id, BrokerTrial.freshID()])
+                try await trial.ledger.clearFlags(pushed)
 
                 #expect(try await trial.flagged().map(\.id) == [jobs[1].id])
                 #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
                 #expect(try await Set(trial.unfinished().map(\.id)) == [jobs[0].id, jobs[2].id])
             }
+        },
+        LedgerConformance("a flag that was set after its job was read for a push is not cleared") { trial in
+            let job = try await trial.startFresh()
+            _ = try await trial.ledger.cancel(job.id)
+            _ = try await trial.ledger.reopen(job.id)
+            let first = try await trial.versions([job.id])
+
+            try await trial.ledger.flagAgain(job.id)
+            try await trial.ledger.clearFlags(first)
+            #expect(try await trial.flagged().map(\.id) == [job.id])
+
+            let second = try await trial.versions([job.id])
+            try await trial.start(job.id, 2, attempt: 2)
+            _ = try await trial.record(job.id, 2, .dead(error: "e"))
+            _ = try await trial.ledger.reopen(job.id)
+            for old in [first, second] { try await trial.ledger.clearFlags(old) }
+            #expect(try await trial.flagged().map(\.id) == [job.id])
+
+            try await trial.ledger.clearFlags(trial.versions([job.id]))
+            #expect(try await trial.flagged().isEmpty)
         },
         LedgerConformance("a pushed job has its priority, envelope, time and last token") { trial in
             let job = try await trial.job("[7]", priority: .critical)

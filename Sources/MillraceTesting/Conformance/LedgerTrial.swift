@@ -131,6 +131,12 @@ struct LedgerTrial: Sendable {
         return try #require(jobs.first, sourceLocation: sourceLocation).job
     }
 
+    /// The rows as a relay reads them before it pushes.
+    func versions(_ ids: [JobID]) async throws -> [JobID: RowVersion] {
+        let jobs = try await ledger.pushable(ids, bytesMax: 1 << 20)
+        return Dictionary(uniqueKeysWithValues: jobs.map { ($0.job.id, $0.version) })
+    }
+
     static let completed = Outcome.Ending.completed(Array("{}".utf8))
 }
 

@@ -115,8 +115,8 @@ public final class MemoryLedger: JobLedger {
         try perform(.flagged) { table, now in table.flagged(limit: limit, now: now) }
     }
 
-    public func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
-        try perform(.clearFlags) { table, _ in table.clearFlags(ids) }
+    public func clearFlags(_ pushed: [JobID: RowVersion]) async throws(LedgerError) {
+        try perform(.clearFlags) { table, _ in table.clearFlags(pushed) }
     }
 
     public func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob] {

@@ -9,7 +9,10 @@ struct MemoryTable: Sendable {
     private struct Row {
         var job: NewJob
         var createdAt: Timestamp
-        var life: JobLifecycle
+        var life: JobLifecycle {
+            didSet { if life != oldValue { version += 1 } }
+        }
+        var version: Int64 = 1
 
         /// The ledger does not hear of promotion, so the state of an unclaimed row follows from its due time.
         func state(now: Timestamp) -> JobState {
@@ -40,7 +43,8 @@ struct MemoryTable: Sendable {
                 queue: job.queue,
                 job: QueuedJob(
                     id: job.id, priority: job.priority, delay: max(life.dueAt - now, .zero),
-                    envelope: JobEnvelope(of: current), lastToken: life.token))
+                    envelope: JobEnvelope(of: current), lastToken: life.token),
+                version: RowVersion(number: version))
         }
     }
 
@@ -131,6 +135,7 @@ struct MemoryTable: Sendable {
 
     mutating func flagAgain(_ id: JobID) {
         rows[id]?.life.flagAgain()
+        rows[id]?.version += 1
     }
 
     mutating func reopen(_ id: JobID, now: Timestamp) -> ReopenVerdict {
@@ -168,8 +173,8 @@ struct MemoryTable: Sendable {
         return jobs
     }
 
-    mutating func clearFlags(_ ids: [JobID]) {
-        for id in ids { rows[id]?.life.isFlagged = false }
+    mutating func clearFlags(_ pushed: [JobID: RowVersion]) {
+        for (id, version) in pushed where rows[id]?.version == version.number { rows[id]?.life.isFlagged = false }
     }
 
     func unfinished(

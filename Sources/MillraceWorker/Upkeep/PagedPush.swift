@@ -10,14 +10,20 @@ struct PagedPush: Sendable {
     let broker: any JobBroker
     let ledger: any JobLedger
 
+    struct Pushed: Sendable {
+        let id: JobID
+        let version: RowVersion
+        let verdict: EnqueueVerdict
+    }
+
     /// What one page holds, and one more payload at most.
     static let bytesMax = 4 << 20
 
     /// Pushes those that have not ended; what became of each of them.
     ///
     /// - Parameter ids: at most ``Limits/storeBatchMax``.
-    func push(_ ids: [JobID]) async throws -> [(id: JobID, verdict: EnqueueVerdict)] {
-        var verdicts: [(id: JobID, verdict: EnqueueVerdict)] = []
+    func push(_ ids: [JobID]) async throws -> [Pushed] {
+        var pushed: [Pushed] = []
         var left = ids[...]
         while !left.isEmpty {
             let page = try await ledger.pushable(Array(left), bytesMax: Self.bytesMax)
@@ -26,9 +32,9 @@ struct PagedPush: Sendable {
             left = left[(place + 1)...]
             for (queue, jobs) in Dictionary(grouping: page, by: \.queue) {
                 let answers = try await broker.enqueue(jobs.map(\.job), into: queue)
-                verdicts += zip(jobs, answers).map { ($0.job.id, $1) }
+                pushed += zip(jobs, answers).map { Pushed(id: $0.job.id, version: $0.version, verdict: $1) }
             }
         }
-        return verdicts
+        return pushed
     }
 }

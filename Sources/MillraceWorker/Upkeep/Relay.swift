@@ -5,7 +5,8 @@ import NIOCore
 
 /// Pushes rows that were flagged for it: rows written inside somebody else's transaction, retried by an operator, or due far ahead.
 ///
-/// It pushes first and clears the flag then, so a crash in between only pushes twice, which is a no-op. No transaction is open
+/// It pushes first and clears the flag then, so a crash in between only pushes twice, which is a no-op. It clears the flag of the row
+/// that it has read: one that was set since stays. No transaction is open
 /// while it talks to the broker. Rows that are answered `busy` keep their flag.
 actor Relay: Chore {
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
@@ -27,9 +28,9 @@ actor Relay: Chore {
 
     func once() async throws -> Duration {
         let rows = try await ledger.flagged(limit: Limits.storeBatchMax)
-        let verdicts = try await PagedPush(broker: broker, ledger: ledger).push(rows.map(\.id))
-        let pushed = verdicts.filter { $0.verdict != .busy }.map(\.id)
-        if !pushed.isEmpty { try await ledger.clearFlags(pushed) }
+        let answers = try await PagedPush(broker: broker, ledger: ledger).push(rows.map(\.id))
+        let pushed = answers.filter { $0.verdict != .busy }
+        if !pushed.isEmpty { try await ledger.clearFlags(Dictionary(pushed.map { ($0.id, $0.version) }) { $1 }) }
         // Adaptive: soon again while there is work, seldom when there is none.
         if pushed.count == Limits.storeBatchMax { return .zero }
         pause = pushed.isEmpty ? min(pause * 2, Self.pauseMax) : Self.pauseMin

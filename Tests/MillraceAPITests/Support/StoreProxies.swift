@@ -223,8 +223,8 @@ final class StallingLedger: JobLedger {
         try await base.flagged(limit: limit)
     }
 
-    func clearFlags(_ ids: [JobID]) async throws(LedgerError) {
-        try await base.clearFlags(ids)
+    func clearFlags(_ pushed: [JobID: RowVersion]) async throws(LedgerError) {
+        try await base.clearFlags(pushed)
     }
 
     func unfinished(

@@ -35,6 +35,8 @@ struct Guards {
     var answersBusy = true
     /// A cancellation ends no lease but the one that it was meant for.
     var cancelSparesOthers = true
+    /// The relay clears no flag but the one that it pushed for.
+    var clearsOwnFlag = true
     /// What is open again when the broker has heard of a cancellation is flagged.
     var flagsAgain = true
     /// A stale token is claimed by force where the broker says that its lease stands.

@@ -68,6 +68,8 @@ struct ModelState: Hashable {
         var step = Step.idle
         /// The row's token when it was read.
         var token: UInt8 = 0
+        /// The row was written since it was read.
+        var isOutdated = false
     }
 
     /// An operator's cancellation on its way from the ledger to the broker.

@@ -92,12 +92,15 @@ struct ModelTransitions {
         case .hasRead, .mayPush:
             change(state, "relay pushes", emit) { next in
                 let isDone = push(&next, lastToken: next.relay.token)
-                next.relay = ModelState.Pusher(step: isDone && guards.pushesFirst ? .hasPushed : .idle)
+                let isToClear = isDone && guards.pushesFirst
+                next.relay =
+                    isToClear
+                    ? ModelState.Pusher(step: .hasPushed, isOutdated: next.relay.isOutdated) : ModelState.Pusher()
             }
             fault(state, .relayCrash, "relay CRASHES", emit) { $0.relay = ModelState.Pusher() }
         case .hasPushed:
             change(state, "relay clears the flag", emit) { next in
-                next.row.isFlagged = false
+                if !next.relay.isOutdated || !guards.clearsOwnFlag { next.row.isFlagged = false }
                 next.relay = ModelState.Pusher()
             }
             fault(state, .relayCrash, "relay CRASHES", emit) { $0.relay = ModelState.Pusher() }
@@ -209,7 +212,10 @@ struct ModelTransitions {
             }
         case .wasTold:
             change(state, "what was cancelled is flagged, should it be open again", emit) { next in
-                if guards.flagsAgain { update(&next) { life in life.flagAgain() } }
+                if guards.flagsAgain {
+                    update(&next) { life in life.flagAgain() }
+                    if next.relay.step != .idle { next.relay.isOutdated = true }
+                }
                 next.canceller = ModelState.Canceller()
             }
             fault(state, .pusherCrash, "canceller CRASHES", emit) { $0.canceller = ModelState.Canceller() }
@@ -388,10 +394,12 @@ struct ModelTransitions {
         life.isFlagged = state.row.isFlagged
         life.dueAt = state.row.isDueLater ? later : now
         rule(&life)
-        state.row = ModelState.Row(
+        let row = ModelState.Row(
             state: life.state, attempt: UInt8(life.attempt), failures: UInt8(life.failures),
             token: UInt8(life.token?.reservedAtMicroseconds ?? 0), isFlagged: life.isFlagged,
             isDueLater: life.dueAt > now)
+        if row != state.row, state.relay.step != .idle { state.relay.isOutdated = true }
+        state.row = row
     }
 
     /// What must hold of every step.

@@ -80,6 +80,9 @@ import Testing
         Variant("what was cancelled late is not flagged again, and nothing sweeps", breaks: lost) { guards in
             (guards.flagsAgain, guards.sweep, guards.faults) = (false, .absent, only(.cancel, .reopen))
         },
+        Variant("the relay clears a flag that was set after its push, and nothing sweeps", breaks: lost) { guards in
+            (guards.clearsOwnFlag, guards.sweep, guards.faults) = (false, .absent, only(.cancel, .reopen))
+        },
         Variant("a rebuild pushes nothing, and nothing sweeps", breaks: lost) { guards in
             (guards.rebuildPushes, guards.sweep, guards.faults) = (false, .absent, only(.flush))
         },
@@ -99,6 +102,9 @@ import Testing
         },
         Variant("an id is busy while its last lease is there") { guards in
             (guards.sweep, guards.faults) = (.absent, only(.reopen))
+        },
+        Variant("what was cancelled late is flagged again, and the relay leaves that flag") { guards in
+            (guards.sweep, guards.faults) = (.absent, only(.cancel, .reopen))
         },
         Variant("a rebuild pushes what the ledger has") { guards in
             (guards.sweep, guards.faults) = (.absent, only(.flush))
