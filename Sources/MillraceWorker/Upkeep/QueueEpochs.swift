@@ -25,6 +25,8 @@ actor QueueEpochs {
         let serverID: String
     }
 
+    private static let pause: Duration = .milliseconds(500)
+
     private nonisolated let eventLoop: any EventLoop
     private let broker: any JobBroker
     private let ledger: any JobLedger
@@ -32,6 +34,7 @@ actor QueueEpochs {
     private let extendInterval: Duration
     private let logger: Logger
     private var known: [QueueName: Known] = [:]
+    private var lastServerID: String?
     private var onServerChange: (@Sendable () async -> Void)?
 
     init(
@@ -67,37 +70,44 @@ actor QueueEpochs {
         return try await broker.serverID() != known.serverID
     }
 
-    /// Looks after all queues until it is cancelled.
+    /// Looks after the server and each of the queues until it is cancelled. A rebuild waits for live workers for seconds, so each
+    /// of them has a loop of its own.
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watchServer() }
+            for queue in queues { group.addTask { await self.lookAfter(queue) } }
+        }
+    }
+
+    private func watchServer() async {
         while !Task.isCancelled {
             do {
-                let serverID = try await broker.serverID()
-                await noticeServer(serverID)
-                // Rebuilds wait for live workers; queues must not wait for one another.
-                await withDiscardingTaskGroup { group in
-                    for queue in queues where known[queue] == nil {
-                        group.addTask { await self.reconcileOrReport(queue, serverID: serverID) }
-                    }
-                }
+                try await noticeServer(broker.serverID())
             } catch {
                 logger.debug("server not identified", metadata: [.error: "\(error)"])
             }
-            await eventLoop.sleep(for: .milliseconds(500))
+            await eventLoop.sleep(for: Self.pause)
         }
     }
 
     private func noticeServer(_ serverID: String) async {
-        let replaced = known.filter { $0.value.serverID != serverID }.map(\.key)
-        guard !replaced.isEmpty else { return }
-        for queue in replaced { known[queue] = nil }
-        await onServerChange?()
+        // Also what a look at a queue has found that began before the change.
+        for (queue, found) in known where found.serverID != serverID { known[queue] = nil }
+        let isAnother = lastServerID.map { $0 != serverID } ?? false
+        lastServerID = serverID
+        if isAnother { await onServerChange?() }
     }
 
-    private func reconcileOrReport(_ queue: QueueName, serverID: String) async {
-        do {
-            if let found = try await reconcile(queue, serverID: serverID) { known[queue] = found }
-        } catch {
-            logger.debug("epoch not settled", metadata: [.queue: "\(queue)", .error: "\(error)"])
+    private func lookAfter(_ queue: QueueName) async {
+        while !Task.isCancelled {
+            if known[queue] == nil {
+                do {
+                    if let found = try await reconcile(queue, serverID: broker.serverID()) { known[queue] = found }
+                } catch {
+                    logger.debug("epoch not settled", metadata: [.queue: "\(queue)", .error: "\(error)"])
+                }
+            }
+            await eventLoop.sleep(for: Self.pause)
         }
     }
 
