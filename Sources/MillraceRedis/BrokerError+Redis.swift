@@ -20,7 +20,7 @@ extension BrokerError {
         case .overloaded: .overloaded
         case .epochMismatch: .epochMismatch
         case .outOfMemory: .full
-        case .readOnly, .loading, .masterDown, .misconfigured, .busy, .clusterDown, .moved, .ask, .tryAgain,
+        case .readOnly, .loading, .masterDown, .busy, .clusterDown, .moved, .ask, .tryAgain,
             .unblocked, .noReplicas:
             .unavailable
         case let code where isForOperator(code): .misconfigured
@@ -29,7 +29,8 @@ extension BrokerError {
     }
 
     private static func isForOperator(_ code: RedisError.Code) -> Bool {
-        [.wrongPassword, .noAuth, .noPermission, .invalidConfiguration].contains(code)
+        // MISCONF: it cannot write its file, as a rule for want of disk.
+        [.wrongPassword, .noAuth, .noPermission, .invalidConfiguration, .misconfigured].contains(code)
     }
 }
 

@@ -12,7 +12,7 @@ import Testing
         ("READONLY You can't write against a read only replica.", .unavailable),
         ("LOADING Redis is loading the dataset in memory", .unavailable),
         ("MASTERDOWN Link with MASTER is down", .unavailable),
-        ("MISCONF Errors writing to the AOF file: No space left on device", .unavailable),
+        ("MISCONF Errors writing to the AOF file: No space left on device", .misconfigured),
         ("BUSY Redis is busy running a script.", .unavailable),
         ("CLUSTERDOWN Hash slot not served", .unavailable),
         ("TRYAGAIN Multiple keys request during rehashing of slot", .unavailable),
