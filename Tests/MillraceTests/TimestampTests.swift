@@ -9,7 +9,7 @@ import Testing
 
         #expect(time + .milliseconds(1) == Timestamp(unixMilliseconds: 1001))
         #expect(time + .seconds(-2) == Timestamp(unixMilliseconds: -1000))
-        #expect(time + .microseconds(1999) == Timestamp(unixMilliseconds: 1001))
+        #expect(time + .microseconds(1999) == Timestamp(unixMilliseconds: 1002))
         #expect(Timestamp(unixMilliseconds: 2500) - time == .milliseconds(1500))
         #expect(time - Timestamp(unixMilliseconds: 2500) == .milliseconds(-1500))
     }
@@ -26,9 +26,17 @@ import Testing
     @Test func `durations of any length have milliseconds`() {
         #expect(Duration.seconds(2).milliseconds == 2000)
         #expect(Duration.milliseconds(-3).milliseconds == -3)
-        #expect(Duration.nanoseconds(1_999_999).milliseconds == 1)
+        #expect(Duration.nanoseconds(1_999_999).milliseconds == 2)
         #expect(Duration.seconds(Int64.max).milliseconds == .max)
         #expect(Duration.seconds(Int64.min).milliseconds == .min)
+    }
+
+    @Test func `a duration above zero has a millisecond at least`() {
+        #expect(Duration.microseconds(400).milliseconds == 1)
+        #expect(Duration.nanoseconds(1).milliseconds == 1)
+        #expect(Duration.zero.milliseconds == 0)
+        #expect(Duration.microseconds(-400).milliseconds == 0)
+        #expect(Duration.microseconds(-1400).milliseconds == -1)
     }
 
     @Test func `times are ordered`() {

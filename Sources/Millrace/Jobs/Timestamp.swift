@@ -25,11 +25,13 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 extension Duration {
-    /// Whole milliseconds, rounded down, saturating.
+    /// Whole milliseconds, rounded up, saturating: no deadline, lease or delay is shorter than was asked for, or becomes none.
     public var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
         guard !overflow else { return seconds < 0 ? .min : .max }
-        return whole.addingReportingOverflow(attoseconds / 1_000_000_000_000_000).partialValue
+        // The remainder has the sign of the seconds, and division goes toward zero.
+        let (part, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000_000)
+        return whole.addingReportingOverflow(part + (rest > 0 ? 1 : 0)).partialValue
     }
 }
