@@ -94,7 +94,7 @@ actor JobFetcher {
             guard let epoch = await epochs.known(queue)?.epoch else { continue }
             guard let reservation = try await reserve(free, from: queue, epoch: epoch) else { continue }
             round.nextDue = [round.nextDue, reservation.nextDue].compactMap { $0 }.min()
-            if reservation.isPaused { await checkPause(of: queue) }
+            if reservation.isPaused, mayCheckPause(of: queue) { await copyPause(of: queue, over: true) }
             guard !reservation.jobs.isEmpty else { continue }
             round.didReserve = true
             await take(reservation.jobs, from: queue)
@@ -170,7 +170,9 @@ actor JobFetcher {
                     await decline(request.lease, verdict)
                 }
             }
-            if verdicts.contains(.paused), let queue = requests.first?.lease.queue { await copyPause(of: queue) }
+            if verdicts.contains(.paused), let queue = requests.first?.lease.queue {
+                await copyPause(of: queue, over: false)
+            }
             requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true) }
         }
     }
@@ -217,29 +219,28 @@ actor JobFetcher {
         }
     }
 
-    /// Gives the broker the ledger's word on whether a queue is paused. Its copy is old when it hands out a job that the ledger
-    /// holds back, or holds back what the ledger does not: writers of the two overtake each other, or stop half-way.
-    private func copyPause(of queue: QueueName) async {
+    /// Gives the broker the ledger's word on whether a queue is paused, where it is another than `belief`. The broker's copy is old
+    /// when it hands out a job that the ledger holds back, or holds back what the ledger does not: writers of the two overtake
+    /// each other, or stop half-way.
+    private func copyPause(of queue: QueueName, over belief: Bool) async {
         do {
             let isPaused = try await ledger.queues().first { $0.queue == queue }?.isPaused ?? false
+            guard isPaused != belief else { return }
             try await broker.configure(queue, isPaused: isPaused, epoch: nil)
+            if belief {
+                logger.warning("queue was paused in the broker alone, resumed", metadata: [.queue: "\(queue)"])
+            }
         } catch {
             logger.debug("pause not copied", metadata: [.queue: "\(queue)", .error: "\(error)"])
         }
     }
 
-    /// Once a second at most, a queue that the broker says is paused.
-    private func checkPause(of queue: QueueName) async {
+    /// Once a second at most, for a queue that the broker says is paused.
+    private func mayCheckPause(of queue: QueueName) -> Bool {
         let now = ContinuousClock.now
-        if let last = pauseChecks[queue], now - last < .seconds(1) { return }
+        if let last = pauseChecks[queue], now - last < .seconds(1) { return false }
         pauseChecks[queue] = now
-        do {
-            guard try await ledger.queues().first(where: { $0.queue == queue })?.isPaused == false else { return }
-            logger.warning("queue was paused in the broker alone, resumed", metadata: [.queue: "\(queue)"])
-            try await broker.configure(queue, isPaused: false, epoch: nil)
-        } catch {
-            logger.debug("pause not checked", metadata: [.queue: "\(queue)", .error: "\(error)"])
-        }
+        return true
     }
 
     /// Those of the leases that the broker says stand although the ledger has seen a newer token: its clock went back.
