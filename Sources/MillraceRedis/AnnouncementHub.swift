@@ -98,9 +98,10 @@ final class AnnouncementHub: Sendable {
         guard let subscription else { return }
         let events = subscriber.events
         subscriber.start()
+        let executor = DelegatingTaskExecutor { [eventLoop] in eventLoop.execute($0) }
         // Reads for all listeners, whoever came first, and ends with the subscription; on the event loop, since a reader on
         // Swift's threads would wait behind handlers that compute.
-        Task(executorPreference: EventLoopExecutor(eventLoop)) { [weak self] in
+        Task(executorPreference: executor) { [weak self] in
             for await event in events { self?.handle(event, of: subscription) }
         }
     }
@@ -133,20 +134,6 @@ final class AnnouncementHub: Sendable {
             let ids = stride(from: 0, to: payload.count, by: 16).compactMap { JobID(bytes: payload[$0...].prefix(16)) }
             return .finished(ids)
         }
-    }
-}
-
-/// Runs tasks on an event loop.
-final class EventLoopExecutor: TaskExecutor {
-    private let eventLoop: any EventLoop
-
-    init(_ eventLoop: any EventLoop) {
-        self.eventLoop = eventLoop
-    }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        eventLoop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
 

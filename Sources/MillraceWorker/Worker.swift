@@ -72,7 +72,7 @@ public struct Worker: Service {
 
     /// Works until a graceful shutdown has been served, or too many handlers ignore their cancellation.
     public func run() async throws {
-        await withTaskExecutorPreference(EventLoopTaskExecutor(eventLoop)) { await work() }
+        await withTaskExecutorPreference(DelegatingTaskExecutor { eventLoop.execute($0) }) { await work() }
     }
 
     private func work() async {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import Millrace
 import MillraceTesting
+import NIOCore
 import NIOPosix
-import Synchronization
 import Testing
 
 @testable import MillraceRedis
@@ -20,7 +19,8 @@ import Testing
             try await keep(leases, fixture)
 
             let hogs = Hogs()
-            let executor = EventLoopExecutor(MultiThreadedEventLoopGroup.singleton.next())
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            let executor = DelegatingTaskExecutor { eventLoop.execute($0) }
             try await withTaskExecutorPreference(executor) {
                 hogs.occupyAllThreads()
                 defer { hogs.end() }
@@ -45,32 +45,4 @@ import Testing
             try await redis.waitForWork(in: [queue], timeout: .milliseconds(5))
         }
     }
-}
-
-/// Tasks that compute on as many threads as Swift has, until they are told to end, or for 5 s.
-private final class Hogs: Sendable {
-    private let running = Atomic(0)
-    private let isEnding = Atomic(false)
-    private let gaveUp = Atomic(false)
-
-    /// Whether a hog ended by itself, since nobody told it to.
-    var haveGivenUp: Bool { gaveUp.load(ordering: .relaxed) }
-
-    /// Returns when all threads compute.
-    func occupyAllThreads() {
-        let count = ProcessInfo.processInfo.activeProcessorCount
-        let end = ContinuousClock.now + .seconds(5)
-        for _ in 0..<count {
-            // Blocks a thread, which no child of the caller may do.
-            Task.detached { [self] in
-                running.add(1, ordering: .relaxed)
-                while !isEnding.load(ordering: .relaxed) {
-                    if ContinuousClock.now >= end { return gaveUp.store(true, ordering: .relaxed) }
-                }
-            }
-        }
-        while running.load(ordering: .relaxed) < count, ContinuousClock.now < end {}
-    }
-
-    func end() { isEnding.store(true, ordering: .relaxed) }
 }

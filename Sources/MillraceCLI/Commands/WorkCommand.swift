@@ -3,6 +3,7 @@
 import ArgumentParser
 import Millrace
 import MillraceWorker
+import NIOCore
 import NIOPosix
 
 #if canImport(Glibc)
@@ -54,8 +55,8 @@ struct WorkCommand: ContextCommand {
             ledger: stores.ledger, eventLoop: eventLoop, logger: logger)
         let gate = StoreGate(stores: stores, logger: logger)
         try await ServiceRunner.run(
-            [GatedService(gate: gate, service: worker)], on: EventLoopTaskExecutor(eventLoop), logger: logger,
-            secondSignal: context.secondSignal)
+            [GatedService(gate: gate, service: worker)], on: DelegatingTaskExecutor { eventLoop.execute($0) },
+            logger: logger, secondSignal: context.secondSignal)
         await stores.close()
     }
 

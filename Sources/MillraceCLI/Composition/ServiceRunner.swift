@@ -10,7 +10,7 @@ enum ServiceRunner {
     ///   - executor: what the services' own tasks run on; nil for Swift's pool.
     ///   - secondSignal: what to do at a second signal; nil lets it pass.
     static func run(
-        _ services: [any Service], on executor: EventLoopTaskExecutor? = nil, logger: Logger,
+        _ services: [any Service], on executor: (any TaskExecutor)? = nil, logger: Logger,
         secondSignal: SecondSignal?
     ) async throws {
         let group = ServiceGroup(
