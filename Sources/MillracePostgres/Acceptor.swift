@@ -19,26 +19,44 @@ final class Acceptor: Sendable {
     private struct Item: Sendable {
         let submission: Submission
         let deadline: ContinuousClock.Instant
+        let pass: OutageGate.Pass
+    }
+
+    /// Given to the batches as well: a caller that leaves does not see what becomes of its own.
+    private final class Gate: Sendable {
+        private let state = Mutex(OutageGate())
+
+        func enter() -> OutageGate.Pass? { state.withLock { $0.enter() } }
+        func leave(_ pass: OutageGate.Pass, _ sight: OutageGate.Sight) { state.withLock { $0.leave(pass, sight) } }
     }
 
     private typealias Answer = Result<Acceptance, LedgerError>
 
     private let committer: GroupCommitter<Item, Acceptance>
     private let timeout: Duration
-    private let gate = Mutex(OutageGate())
+    private let gate: Gate
+    /// Where batches are put together, whoever submits.
+    private let thread = ThreadExecutor()
 
     init(
         pool: PostgresPool, clock: ServerClock, knownQueues: KnownQueues, waitingJobsMax: Int, timeout: Duration,
         logger: Logger
     ) {
         self.timeout = timeout
+        let gate = Gate()
+        self.gate = gate
         let writer = BatchWriter(pool: pool, clock: clock, knownQueues: knownQueues, logger: logger)
         committer = GroupCommitter(
-            batchWeightMax: Self.batchWeightMax, waitingWeightMax: waitingJobsMax, writersMax: Self.writersMax
+            batchWeightMax: Self.batchWeightMax, waitingWeightMax: waitingJobsMax, writersMax: Self.writersMax,
+            executor: DelegatingTaskExecutor { [thread] in thread.execute($0) }
         ) { items in
-            await Self.write(items, by: writer)
+            let answers = await Self.write(items, by: writer)
+            for (item, answer) in zip(items, answers) { gate.leave(item.pass, Self.sight(answer)) }
+            return answers
         }
     }
+
+    deinit { thread.stop() }
 
     /// Jobs, and kilobytes of payload: enough for the cost of a commit to vanish, and few enough for an answer in
     /// milliseconds.
@@ -54,23 +72,23 @@ final class Acceptor: Sendable {
     func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance {
         let weight = submission.jobs.reduce(0) { $0 + 1 + $1.payload.count / 1024 }
         let deadline = ContinuousClock.now + timeout + Self.timeoutPerJob * weight
-        guard let pass = gate.withLock({ $0.enter() }) else {
+        guard let pass = gate.enter() else {
             throw LedgerError(
                 .unavailable, "the ledger does not answer; another submission is finding out whether it is back")
         }
         do throws(LedgerError) {
-            let acceptance = try await committer.submit(
-                Item(submission: submission, deadline: deadline), weight: weight)
-            gate.withLock { $0.leave(pass, .answered) }
-            return acceptance
+            return try await committer.submit(
+                Item(submission: submission, deadline: deadline, pass: pass), weight: weight)
         } catch {
-            gate.withLock { $0.leave(pass, Self.sight(error)) }
+            // What was not admitted is in no batch.
+            if error.code == .overloaded { gate.leave(pass, .unasked) }
             throw error
         }
     }
 
-    private static func sight(_ error: LedgerError) -> OutageGate.Sight {
-        switch error.code {
+    private static func sight(_ answer: Answer) -> OutageGate.Sight {
+        guard case .failure(let error) = answer else { return .answered }
+        return switch error.code {
         case .unavailable, .outcomeUnknown: .silent
         case .overloaded, .cancelled: .unasked
         default: .answered

@@ -9,25 +9,26 @@ struct OutageGate: Sendable {
     /// A caller that was let in, to be given back at its end.
     struct Pass: Sendable {
         fileprivate let number: UInt64
-        fileprivate let isTrial: Bool
     }
 
     private var isAway = false
-    private var isTrying = false
+    /// The number of the caller that tries.
+    private var trial: UInt64?
     private var lastNumber: UInt64 = 0
     /// The last number given out when a call was answered last.
     private var lastSuccess: UInt64 = 0
 
     /// Nil where the caller is turned away.
     mutating func enter() -> Pass? {
-        if isAway, isTrying { return nil }
+        if isAway, trial != nil { return nil }
         lastNumber += 1
-        isTrying = isAway
-        return Pass(number: lastNumber, isTrial: isAway)
+        trial = isAway ? lastNumber : nil
+        return Pass(number: lastNumber)
     }
 
+    /// A pass that is given back twice counts once.
     mutating func leave(_ pass: Pass, _ sight: Sight) {
-        if pass.isTrial { isTrying = false }
+        if trial == pass.number { trial = nil }
         switch sight {
         case .answered:
             lastSuccess = lastNumber

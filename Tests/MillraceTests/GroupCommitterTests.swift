@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import Millrace
 import MillraceTesting
 import Synchronization
@@ -91,7 +92,9 @@ import Testing
     }
 
     @Test func `each caller gets the answer to its own item`() async throws {
-        let committer = GroupCommitter<Int, Int>(batchWeightMax: 7, waitingWeightMax: 10_000, writersMax: 3) { items in
+        let committer = GroupCommitter<Int, Int>(
+            batchWeightMax: 7, waitingWeightMax: 10_000, writersMax: 3, executor: globalConcurrentExecutor
+        ) { items in
             items.map { $0.isMultiple(of: 5) ? .failure(LedgerError(.rejected, "\($0)")) : .success($0 * 10) }
         }
 
@@ -124,6 +127,52 @@ import Testing
         #expect(try await fixture.batches.next(2) == [[1], [2]])
     }
 
+    @Test func `a cancelled caller leaves before its batch is written`() async throws {
+        let fixture = Fixture()
+
+        await withThrowingTaskGroup(of: Int.self) { group in
+            await fixture.submit(1, in: &group)
+            await fixture.submit(2, in: &group)
+            group.cancelAll()
+            // The gate is still shut.
+            for _ in 0..<2 {
+                let error = await #expect(throws: LedgerError.self) { try await group.next() }
+                #expect(error?.code == .cancelled)
+            }
+        }
+        fixture.gate.signal()
+        fixture.gate.signal()
+
+        #expect(try await fixture.batches.next(2) == [[1], [2]])
+    }
+
+    @Test func `who is cancelled on its way is told so, and what it brought is written`() async throws {
+        let fixture = Fixture()
+
+        await withThrowingTaskGroup(of: Int.self) { group in
+            group.cancelAll()
+            group.addTask { try await fixture.committer.submit(1, weight: 1) }
+            let error = await #expect(throws: LedgerError.self) { try await group.next() }
+            #expect(error?.code == .cancelled)
+        }
+        fixture.gate.signal()
+
+        #expect(try await fixture.batches.next() == [1])
+    }
+
+    @Test func `batches are written on the owner's executor`() async throws {
+        let queue = DispatchQueue(label: "owner")
+        let committer = GroupCommitter<Int, Int>(
+            batchWeightMax: 10, waitingWeightMax: 10, writersMax: 1,
+            executor: DelegatingTaskExecutor { queue.async(execute: $0) }
+        ) { items in
+            dispatchPrecondition(condition: .onQueue(queue))
+            return items.map { .success($0) }
+        }
+
+        #expect(try await committer.submit(1, weight: 1) == 1)
+    }
+
     /// A committer whose batches wait for the gate.
     private struct Fixture {
         let batches = TestSignal<[Int]>()
@@ -133,7 +182,8 @@ import Testing
 
         init(batchWeightMax: Int = 100, waitingWeightMax: Int = 100, writersMax: Int = 1) {
             committer = GroupCommitter(
-                batchWeightMax: batchWeightMax, waitingWeightMax: waitingWeightMax, writersMax: writersMax
+                batchWeightMax: batchWeightMax, waitingWeightMax: waitingWeightMax, writersMax: writersMax,
+                executor: globalConcurrentExecutor
             ) { [batches, gate] items in
                 batches.signal(items)
                 try? await gate.next()

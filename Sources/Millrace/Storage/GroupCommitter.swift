@@ -5,8 +5,11 @@ import Synchronization
 /// Writes what concurrent callers submit in shared batches.
 ///
 /// A batch forms by itself while the one before is being committed; there is no timer, so a lone caller waits for nobody. At
-/// most `writersMax` batches are under way. A caller that is cancelled leaves, but what it submitted is still written: it may
-/// have been sent already.
+/// most `writersMax` batches are under way. A caller that is cancelled leaves at once, but what it submitted is still written: it
+/// may have been sent already.
+///
+/// Batches are written on an executor of the committer's owner, whoever submits: handlers that hog the cooperative pool hold up
+/// nobody's submission.
 ///
 /// Waiting work is bounded by weight; beyond it callers are told `.overloaded` at once.
 package final class GroupCommitter<Item: Sendable, Answer: Sendable>: Sendable {
@@ -15,7 +18,36 @@ package final class GroupCommitter<Item: Sendable, Answer: Sendable>: Sendable {
     private struct Waiting {
         let item: Item
         let weight: Int
-        let continuation: CheckedContinuation<Result<Answer, LedgerError>, Never>
+        let caller: Caller
+    }
+
+    /// Gets one answer: that of the batch, or that it was cancelled, whichever comes first.
+    private final class Caller: Sendable {
+        private enum State {
+            case coming
+            case waiting(CheckedContinuation<Result<Answer, LedgerError>, Never>)
+            case answered(Result<Answer, LedgerError>)
+        }
+
+        private let state = Mutex(State.coming)
+
+        func wait(_ continuation: CheckedContinuation<Result<Answer, LedgerError>, Never>) {
+            let answer: Result<Answer, LedgerError>? = state.withLock { state in
+                if case .answered(let answer) = state { return answer }
+                state = .waiting(continuation)
+                return nil
+            }
+            if let answer { continuation.resume(returning: answer) }
+        }
+
+        func answer(_ answer: Result<Answer, LedgerError>) {
+            let waiting: CheckedContinuation<Result<Answer, LedgerError>, Never>? = state.withLock { state in
+                if case .answered = state { return nil }
+                defer { state = .answered(answer) }
+                return if case .waiting(let continuation) = state { continuation } else { nil }
+            }
+            waiting?.resume(returning: answer)
+        }
     }
 
     private struct State {
@@ -28,35 +60,57 @@ package final class GroupCommitter<Item: Sendable, Answer: Sendable>: Sendable {
     private let batchWeightMax: Int
     private let waitingWeightMax: Int
     private let writersMax: Int
+    private let executor: any TaskExecutor
     private let write: Write
 
     /// - Parameters:
     ///   - batchWeightMax: a batch ends before the item that would exceed it; a heavier item goes alone.
+    ///   - executor: what batches are written on.
     ///   - write: answers each item, in order.
-    package init(batchWeightMax: Int, waitingWeightMax: Int, writersMax: Int, write: @escaping Write) {
+    package init(
+        batchWeightMax: Int, waitingWeightMax: Int, writersMax: Int, executor: any TaskExecutor, write: @escaping Write
+    ) {
         self.batchWeightMax = batchWeightMax
         self.waitingWeightMax = waitingWeightMax
         self.writersMax = writersMax
+        self.executor = executor
         self.write = write
     }
 
-    package func submit(_ item: Item, weight: Int) async throws(LedgerError) -> Answer {
-        let result = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<Answer, LedgerError>, Never>) in
-            let isAdmitted = state.withLock { state in
-                guard state.waiting.isEmpty || state.waitingWeight + weight <= waitingWeightMax else { return false }
-                state.waiting.append(Waiting(item: item, weight: weight, continuation: continuation))
-                state.waitingWeight += weight
-                return true
+    /// - Throws: `.overloaded`: nothing is written; `.cancelled`: it is sent, sooner or later; and what `write` answers.
+    package func submit(
+        _ item: Item, weight: Int, isolation: isolated (any Actor)? = #isolation
+    ) async throws(LedgerError) -> Answer {
+        let caller = Caller()
+        let result = await withTaskCancellationHandler {
+            // Only a closure that captures the isolation stays on the caller's executor.
+            _ = isolation
+            return await withCheckedContinuation { continuation in
+                if admit(Waiting(item: item, weight: weight, caller: caller)) {
+                    caller.wait(continuation)
+                    startWriter()
+                } else {
+                    continuation.resume(
+                        returning: .failure(
+                            LedgerError(.overloaded, "over \(waitingWeightMax) jobs wait to be written")))
+                }
             }
-            if isAdmitted {
-                startWriter()
-            } else {
-                continuation.resume(
-                    returning: .failure(LedgerError(.overloaded, "over \(waitingWeightMax) jobs wait to be written")))
-            }
+        } onCancel: {
+            caller.answer(
+                .failure(LedgerError(.cancelled, "the caller was cancelled; what it submitted may be written")))
         }
         return try result.get()
+    }
+
+    private func admit(_ waiting: Waiting) -> Bool {
+        state.withLock { state in
+            guard state.waiting.isEmpty || state.waitingWeight + waiting.weight <= waitingWeightMax else {
+                return false
+            }
+            state.waiting.append(waiting)
+            state.waitingWeight += waiting.weight
+            return true
+        }
     }
 
     private func startWriter() {
@@ -67,14 +121,14 @@ package final class GroupCommitter<Item: Sendable, Answer: Sendable>: Sendable {
         }
         guard mayStart else { return }
         // A writer serves many callers and must outlive the one that started it; it ends when nothing waits.
-        Task { await self.drain() }
+        Task(executorPreference: executor) { await self.drain() }
     }
 
     private func drain() async {
         while let batch = takeBatch() {
             let answers = await write(batch.map(\.item))
             precondition(answers.count == batch.count, "one answer per item")
-            for (waiting, answer) in zip(batch, answers) { waiting.continuation.resume(returning: answer) }
+            for (waiting, answer) in zip(batch, answers) { waiting.caller.answer(answer) }
         }
     }
 
