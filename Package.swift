@@ -137,7 +137,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MillraceWorkerTests",
-            dependencies: ["Millrace", "MillraceTesting", "MillraceWorker", log, nioPosix],
+            dependencies: ["Millrace", "MillraceTesting", "MillraceWorker", log, nioCore, nioPosix],
             swiftSettings: settings),
         .testTarget(
             name: "MillraceAPITests",

@@ -80,4 +80,63 @@ import Testing
         #expect(try await fixture.queueStatus().running == 1)
         release.open()
     }
+
+    @Test func `outcomes that the ledger does not take in time do not hold up the end, and keep their leases`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        let started = Gate()
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { _ in
+            id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+            fixture.ledger.takeAway()
+            let records = fixture.ledger.calls(of: .record)
+            release.open()
+            await eventually(within: .seconds(5), "the outcome is under way") {
+                fixture.ledger.calls(of: .record) > records
+            }
+        }
+        fixture.ledger.bringBack()
+
+        #expect(try await fixture.job(try #require(id)).state == .running)
+        #expect(try await fixture.queueStatus().running == 1)
+    }
+
+    @Test func `an outcome that the ledger takes within the time left is waited for`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.drainTimeout = .seconds(10)
+        fixture.configuration.cancelGrace = .seconds(20)
+        let started = Gate()
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+        var id: JobID?
+
+        try await fixture.whileWorking { group in
+            id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+            fixture.ledger.takeAway()
+            release.open()
+            await group.triggerGracefulShutdown()
+            let records = fixture.ledger.calls(of: .record)
+            await eventually(within: .seconds(10), "the outcome is tried again while the worker drains") {
+                fixture.ledger.calls(of: .record) >= records + 3
+            }
+            fixture.ledger.bringBack()
+        }
+
+        #expect(try await fixture.job(try #require(id)).state == .completed)
+        #expect(try await fixture.queueStatus().running == 0)
+    }
 }
