@@ -78,6 +78,49 @@ import Testing
         #expect(fault(in: "[]")?.pointer == "")
     }
 
+    private struct Numbers: Job {
+        static let kind: JobKind = "numbers"
+        enum Size: String, Codable { case small, large }
+        struct Part: Codable { var width: Int }
+        var count: Int
+        var weight: Double?
+        var level: UInt8?
+        var parts: [Part]?
+        var size: Size?
+        var isOn: Bool?
+        var names: [String: String]?
+        var due: Date?
+    }
+
+    @Test(arguments: [
+        (#"{"count":2.5}"#, "/count", "expected a whole number, found 2.5"),
+        (#"{"count":1e30}"#, "/count", "1e30 is outside of the range of its field"),
+        (#"{"count":1,"level":300}"#, "/level", "300 is outside of the range of its field"),
+        (
+            #"{"weight":1.5,"count":1,"parts":[{"width":1},{"width":2.5,"a/b":7.5}]}"#, "/parts/1/width",
+            "expected a whole number, found 2.5"
+        ), (#"{"count":"x"}"#, "/count", #"expected a whole number, found "x""#),
+        (#"{"count":null}"#, "/count", "expected a whole number, found null"),
+        (#"{"count":1,"weight":"heavy"}"#, "/weight", #"expected a number, found "heavy""#),
+        (#"{"count":1,"isOn":1}"#, "/isOn", "expected true or false, found 1"),
+        (#"{"count":1,"parts":{"width":1}}"#, "/parts", "expected an array, found an object"),
+        (#"{"count":1,"parts":[[1]]}"#, "/parts/0", "expected an object, found an array"),
+        (#"{"count":1,"names":[]}"#, "/names", "expected an object, found an array"),
+        (#"{"count":1,"size":"huge"}"#, "/size", #""huge" is none of the values that it can have"#),
+        (#"{"count":1,"due":"tomorrow"}"#, "/due", "expected a time such as 2026-05-04T03:02:01Z (RFC 3339)"),
+        ("[]", "", "expected an object, found an array"),
+    ])
+    func `what is wrong is said in JSON's words, and where`(payload: String, pointer: String, reason: String) {
+        var catalog = JobCatalog()
+        catalog.add(Numbers.self)
+
+        let error = #expect(throws: PayloadError.self) {
+            try catalog.definition(of: Numbers.kind)?.checkPayload(Array(payload.utf8))
+        }
+
+        #expect(error == PayloadError(pointer: pointer, reason: reason))
+    }
+
     @Test(arguments: ["", "{", "nil", #"{"name":"Ada"} x"#])
     func `a payload that is no JSON is at fault as a whole`(_ payload: String) {
         let error = fault(in: payload)

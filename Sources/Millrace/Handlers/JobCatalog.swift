@@ -59,7 +59,13 @@ package func encodedJSON(_ value: some Encodable) throws -> [UInt8] {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .custom { date, encoder in
         var container = encoder.singleValueContainer()
-        try container.encode(date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        let milliseconds = (date.timeIntervalSince1970 * 1000).rounded()
+        guard let unixMilliseconds = Int64(exactly: milliseconds) else {
+            let context = EncodingError.Context(
+                codingPath: encoder.codingPath, debugDescription: "a time beyond all years")
+            throw EncodingError.invalidValue(date, context)
+        }
+        try container.encode(Timestamp(unixMilliseconds: unixMilliseconds).rfc3339)
     }
     return try Array(encoder.encode(value))
 }
@@ -69,12 +75,20 @@ extension Job {
         do {
             return try decodedJSON(payload)
         } catch let error as DecodingError {
-            throw PayloadError(error)
+            throw PayloadError(error, payload: payload) { other in
+                do {
+                    let _: Self = try decodedJSON(other)
+                } catch DecodingError.dataCorrupted(let context) {
+                    return context.codingPath.isEmpty
+                } catch {
+                    return false
+                }
+                return false
+            }
         } catch {
             throw PayloadError(pointer: "", reason: "\(error)")
         }
     }
-
 }
 
 /// The other way round; a `Date` may come without fractions of a second.
@@ -83,45 +97,11 @@ func decodedJSON<Value: Decodable>(_ json: [UInt8]) throws -> Value {
     decoder.dateDecodingStrategy = .custom { decoder in
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
-        for style in [Date.ISO8601FormatStyle(), Date.ISO8601FormatStyle(includingFractionalSeconds: true)] {
-            if let date = try? style.parse(text) { return date }
+        guard let time = Timestamp(rfc3339: text) else {
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "expected a time such as 2026-05-04T03:02:01Z (RFC 3339)")
         }
-        throw DecodingError.dataCorruptedError(
-            in: container, debugDescription: "expected a time such as 2026-05-04T03:02:01Z")
+        return Date(timeIntervalSince1970: Double(time.unixMilliseconds) / 1000)
     }
     return try decoder.decode(Value.self, from: Data(json))
-}
-
-/// Why a payload is not one of its kind.
-public struct PayloadError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// JSON pointer (RFC 6901) within the payload; empty for the payload as a whole.
-    public let pointer: String
-    public let reason: String
-
-    public init(pointer: String, reason: String) {
-        self.pointer = pointer
-        self.reason = reason
-    }
-
-    init(_ error: DecodingError) {
-        let (context, missing): (DecodingError.Context, (any CodingKey)?) =
-            switch error {
-            case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-                (context, nil)
-            case .keyNotFound(let key, let context): (context, key)
-            @unknown default: (DecodingError.Context(codingPath: [], debugDescription: "\(error)"), nil)
-            }
-        let path = context.codingPath + (missing.map { [$0] } ?? [])
-        pointer = path.map { "/" + ($0.intValue.map(String.init) ?? PayloadError.escaped($0.stringValue)) }.joined()
-        reason = missing.map { "the member \"\($0.stringValue)\" is missing" } ?? context.debugDescription
-    }
-
-    /// `~` and `/` as RFC 6901 writes them within a member's name.
-    package static func escaped(_ member: String) -> String {
-        member.replacing("~", with: "~0").replacing("/", with: "~1")
-    }
-
-    public var description: String {
-        pointer.isEmpty ? "payload: \(reason)" : "payload\(pointer): \(reason)"
-    }
 }

@@ -229,3 +229,14 @@ package struct JSONMember: Sendable, Equatable {
     package let name: String
     package let value: JSONValue
 }
+
+extension JSONValue.Kind {
+    /// As in "not a number".
+    package var withArticle: String {
+        switch self {
+        case .object, .array: "an \(rawValue)"
+        case .string, .number, .boolean: "a \(rawValue)"
+        case .null: "null"
+        }
+    }
+}

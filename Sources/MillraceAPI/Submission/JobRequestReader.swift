@@ -122,11 +122,7 @@ struct JobRequestReader {
         do throws(PayloadError) {
             try definition?.checkPayload(payload)
         } catch {
-            // The text is JSON, which was checked. What the decoder calls otherwise is a number that does not fit the
-            // property that it is for, and it does not say which.
-            let isNumber = error.pointer.isEmpty && error.reason.contains("not valid JSON")
-            let reason = isNumber ? "a number in it does not fit the type that the kind has for it" : error.reason
-            faults.append(Fault("/payload\(error.pointer)", reason))
+            faults.append(Fault("/payload\(error.pointer)", error.reason))
             return nil
         }
         return payload

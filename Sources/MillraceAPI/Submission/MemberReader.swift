@@ -39,17 +39,6 @@ struct MemberReader {
     }
 }
 
-extension JSONValue.Kind {
-    /// As in "not a number".
-    var withArticle: String {
-        switch self {
-        case .object, .array: "an \(rawValue)"
-        case .string, .number, .boolean: "a \(rawValue)"
-        case .null: "null"
-        }
-    }
-}
-
 extension Unicode.Scalar {
     var isControl: Bool { value < 0x20 || 0x7F...0x9F ~= value }
 }

@@ -35,14 +35,14 @@ extension BadInputTable {
             at: "/payload/name"),
         .invalidBody(
             "a payload's number out of range",
-            #"{"kind":"hello.greet","payload":{"name":"x","count":99999999999999999999}}"#, at: "/payload",
-            says: "a number"),
+            #"{"kind":"hello.greet","payload":{"name":"x","count":99999999999999999999}}"#, at: "/payload/count",
+            says: "99999999999999999999 is outside of the range of its field"),
         .invalidBody(
             "a payload's number with a fraction", #"{"kind":"hello.greet","payload":{"name":"x","count":1.5}}"#,
-            at: "/payload", says: "a number"),
+            at: "/payload/count", says: "expected a whole number, found 1.5"),
         .invalidBody(
             "a payload's number beyond a double", #"{"kind":"hello.greet","payload":{"name":"x","count":1e400}}"#,
-            at: "/payload", says: "a number"),
+            at: "/payload/count", says: "1e400 is outside of the range of its field"),
         .invalidBody(
             "a payload over 256 KiB",
             #"{"kind":"hello.greet","payload":{"name":"\#(String(repeating: "x", count: 256 * 1024))"}}"#,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Millrace
-
 extension Timestamp {
     /// Reads a time as RFC 3339 writes it, such as `2026-05-04T03:02:01.5Z` or `2026-05-04T05:02:01+02:00`; nil for
     /// anything else. What is finer than a millisecond is dropped.
