@@ -32,6 +32,24 @@ import Testing
         }
     }
 
+    @Test func `a submission that waited in vain tells the state of now, not that of its beginning`() async throws {
+        // Nothing but the end of the wait makes it look again.
+        try await APIFixture.run({ $0.waitPollInterval = .seconds(3600) }) { api in
+            async let reply = api.client.send(json: #"{"kind":"test.any","payload":0}"#, [], wait: "1s")
+            try await api.start(try await api.onlyJob())
+
+            let answer = try await reply
+            #expect(answer.status == 202)
+            #expect(answer.json?["state"]?.string == "running")
+            #expect(answer.json?["durability"]?.string == "postgres")
+            #expect(answer.headers["location"] == "/v1/jobs/\(answer.json?["id"]?.string ?? "")")
+
+            let result = try await api.client.send(
+                "GET", "/v1/jobs/\(answer.json?["id"]?.string ?? "")/result?wait=100ms")
+            #expect(result.json?["state"]?.string == "running")
+        }
+    }
+
     @Test func `a result is its bytes, and before it is there a 202`() async throws {
         try await APIFixture.run { api in
             let id = try await api.submit()

@@ -54,7 +54,9 @@ struct JobRoutes: Sendable {
         guard let wait, wait > .zero else { return try Self.outcome(of: try await read(id, request)) }
         switch await waiter.wait(for: id, atMost: wait, request) {
         case .finished(let job): return try Self.outcome(of: job)
-        case .unfinished(let job?): return Self.noOutcome(of: job)
+        case .unfinished(let seen?):
+            guard let job = await waiter.current(id) else { return Self.noOutcome(of: seen) }
+            return try Self.outcome(of: job)
         case .unfinished(nil): return try Self.outcome(of: try await read(id, request))
         case .missing: throw .noJob(id)
         case .unreadable(let error): throw Problem(error, logger: request.logger)

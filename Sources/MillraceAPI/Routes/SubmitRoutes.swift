@@ -25,13 +25,13 @@ struct SubmitRoutes: Sendable {
         let (stored, isReplay, id) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
             (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID) in
             let job = try read(bytes, request)
-            let answer = Self.answer(to: job)
+            let answer = Self.answer(to: job.id, state: job.dueAt == nil ? .ready : .scheduled)
             let submission = Submission(
                 jobs: [job], idempotency: key?.idempotency(to: request, body: bytes, answer: answer))
             let (stored, isReplay) = try await intake.take(submission, answer: answer, logger: request.logger)
             return (stored, isReplay, job.id)
         }
-        if let wait, wait > .zero, let finished = await finished(stored, id, wait, request) { return finished }
+        if let wait, wait > .zero { return await answer(stored, isReplay, id, after: wait, request) }
         return stored.answer(isReplay: isReplay)
     }
 
@@ -74,23 +74,33 @@ struct SubmitRoutes: Sendable {
         return job
     }
 
-    private static func answer(to job: NewJob) -> StoredAnswer {
+    private static func answer(to id: JobID, state: JobState) -> StoredAnswer {
         var json = JSONWriter()
         json.object { json in
-            json.member("id", "\(job.id)")
-            json.member("state", (job.dueAt == nil ? JobState.ready : .scheduled).rawValue)
+            json.member("id", "\(id)")
+            json.member("state", state.rawValue)
             json.member("durability", Durability.postgres.rawValue)
         }
-        return StoredAnswer(status: 202, location: "/v1/jobs/\(job.id)", body: json.bytes)
+        return StoredAnswer(status: 202, location: "/v1/jobs/\(id)", body: json.bytes)
     }
 
-    /// The job with its outcome; nil when it has not ended in time, or nobody can tell.
-    private func finished(
-        _ stored: StoredAnswer, _ id: JobID, _ wait: Duration, _ request: APIRequest
-    ) async -> Answer? {
+    /// The job with its outcome; when it has not ended in time the first answer, with the state that the job is in now.
+    private func answer(
+        _ stored: StoredAnswer, _ isReplay: Bool, _ id: JobID, after wait: Duration, _ request: APIRequest
+    ) async -> Answer {
         // A replayed answer speaks of the first request's job.
         let id = stored.location.split(separator: "/").last.flatMap { JobID(String($0)) } ?? id
-        guard case .finished(let job) = await waiter.wait(for: id, atMost: wait, request) else { return nil }
+        switch await waiter.wait(for: id, atMost: wait, request) {
+        case .finished(let job): return Self.answer(with: job)
+        case .unfinished(let seen):
+            guard let job = await waiter.current(id) ?? seen else { return stored.answer(isReplay: isReplay) }
+            if job.state.isFinal { return Self.answer(with: job) }
+            return Self.answer(to: id, state: job.state).answer(isReplay: isReplay)
+        case .missing, .unreadable, .refused: return stored.answer(isReplay: isReplay)
+        }
+    }
+
+    private static func answer(with job: JobRecord) -> Answer {
         var json = JSONWriter()
         json.job(job)
         var answer = Answer(body: json.bytes)
@@ -116,6 +126,9 @@ extension FinishWaiter {
 extension Problem {
     fileprivate static func mediaType(_ request: APIRequest, expected: String) -> Problem {
         let seen = request.headers[.contentType].map(\.quoted) ?? "missing"
-        return Problem(.unsupportedMediaType, "the Content-Type is \(seen), expected \(expected)")
+        return Problem(
+            .unsupportedMediaType,
+            "the Content-Type is \(seen), expected \(expected) (curl: --json '{…}', or -H 'content-type: application/json')"
+        )
     }
 }

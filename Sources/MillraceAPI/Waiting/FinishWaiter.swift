@@ -96,6 +96,13 @@ final class FinishWaiter: Sendable {
         }
     }
 
+    /// A job as the ledger has it now, for who has waited in vain: what a wait saw last may be seconds old. nil when the
+    /// ledger does not answer, or has no such job.
+    func current(_ id: JobID) async -> JobRecord? {
+        let jobs = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.jobs([id]) }
+        return (try? jobs.get())?[id]
+    }
+
     /// Follows the announcements and reads for those who wait, until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
