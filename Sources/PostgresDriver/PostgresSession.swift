@@ -216,8 +216,15 @@ final class PostgresSession {
 
     static func message(of connection: OpaquePointer) -> String {
         let text = PQerrorMessage(connection).map { String(cString: $0) } ?? ""
-        let line = text.split(whereSeparator: \.isNewline).joined(separator: "; ")
+        let line = oneLine(text)
         return line.isEmpty ? "the connection broke" : line
+    }
+
+    /// libpq breaks its messages into lines, of which it sets in the later ones by tabs.
+    static func oneLine(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline)
+            .map { line in line.split { $0 == "\t" || $0 == " " }.joined(separator: " ") }
+            .filter { !$0.isEmpty }.joined(separator: "; ")
     }
 }
 

@@ -48,7 +48,7 @@ struct ReplyCollector {
         }
         guard let sqlState = field("C") else {
             let text = PQresultErrorMessage(pointer).map { String(cString: $0) } ?? ""
-            problem = text.split(whereSeparator: \.isNewline).joined(separator: "; ")
+            problem = PostgresSession.oneLine(text)
             isUnusable = true
             return
         }

@@ -60,7 +60,7 @@ package final class RedisBlockingConnection: Sendable {
                 switch result {
                 case .success(let connection): if !call.hasEnded { connection.submit(entry) }
                 case .failure(let error):
-                    call.end(.failure(error as? RedisError ?? RedisError(.unavailable, "\(error)")))
+                    call.end(.failure(error as? RedisError ?? RedisError(.unavailable, RedisError.words(of: error))))
                 }
             }
         }

@@ -239,7 +239,7 @@ extension RedisChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        terminate(error as? RedisError ?? RedisError(.unavailable, "connection broken: \(error)"))
+        terminate(error as? RedisError ?? RedisError(.unavailable, "connection broken: \(RedisError.words(of: error))"))
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

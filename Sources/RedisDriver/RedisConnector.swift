@@ -98,7 +98,7 @@ struct RedisConnector: Sendable {
             .flatMapErrorThrowing { error in
                 // What ended the connection says more than what that did to a command.
                 if let reason = connection.closedBy { throw reason }
-                let refusal = error as? RedisError ?? RedisError(.unavailable, "\(error)")
+                let refusal = error as? RedisError ?? RedisError(.unavailable, RedisError.words(of: error))
                 connection.terminate(refusal)
                 throw refusal
             }
@@ -123,9 +123,9 @@ struct RedisConnector: Sendable {
         case let error as NIOConnectionError:
             let failures: [any Error] =
                 error.connectionErrors.map(\.error) + [error.dnsAError, error.dnsAAAAError].compactMap { $0 }
-            reason = failures.first.map { ($0 as? RedisError)?.message ?? "\($0)" } ?? "no address found"
+            reason = failures.first.map(RedisError.words(of:)) ?? "no address found"
         case ChannelError.connectTimeout: reason = "no answer within \(configuration.connectTimeout)"
-        default: reason = "\(error)"
+        default: reason = RedisError.words(of: error)
         }
         return RedisError(
             .unavailable, "no connection to \(configuration.endpoint): \(reason)",

@@ -75,7 +75,8 @@ final class RedisSupervisor: Sendable {
         connector.connect().whenComplete { [self] result in
             switch result {
             case .success(let connection): begin(connection)
-            case .failure(let error): failed(error as? RedisError ?? RedisError(.unavailable, "\(error)"))
+            case .failure(let error):
+                failed(error as? RedisError ?? RedisError(.unavailable, RedisError.words(of: error)))
             }
         }
     }

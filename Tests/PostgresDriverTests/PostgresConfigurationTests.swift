@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import PostgresDriver
 import Testing
+
+@testable import PostgresDriver
 
 @Suite("PostgresConfiguration") struct PostgresConfigurationTests {
     private func connectError(_ configuration: PostgresConfiguration) async throws -> PostgresError {
@@ -76,5 +77,16 @@ import Testing
         #expect(error.message.hasPrefix("no connection to 127.0.0.1:1/x: "))
         #expect(error.message.contains("Connection refused"))
         #expect(!"\(error)".contains("hunter2"))
+    }
+
+    @Test func `libpq's lines and tabs become one line`() {
+        let text =
+            "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n"
+            + "\tIs the server running on that host and accepting TCP/IP connections?\n"
+
+        #expect(
+            PostgresSession.oneLine(text)
+                == "connection to server at \"127.0.0.1\", port 1 failed: Connection refused; "
+                + "Is the server running on that host and accepting TCP/IP connections?")
     }
 }
