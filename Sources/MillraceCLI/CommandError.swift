@@ -51,7 +51,8 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         case .schemaUnknown:
             // The ledger says what to do; PostgreSQL's own words do not.
             self.init(
-                .unavailable, "PostgreSQL: \(error.message)" + (error.sqlState == nil ? "" : "; run millrace migrate"))
+                .unavailable,
+                "PostgreSQL: \(error.message)" + (error.sqlState == nil ? "" : "; run \(Program.name) migrate"))
         case .rejected: self.init(.usage, "PostgreSQL refuses the data: \(error.message)")
         case .keyReused, .keyInFlight: self.init(.conflict, error.message)
         case .protocolViolation: self.init(.unexpected, "\(error)")

@@ -16,6 +16,17 @@ struct Console: Sendable {
     let isTerminal: Bool
     let usesColor: Bool
 
+    /// Writes one line of what went wrong, in the program's name.
+    func complain(_ message: String) {
+        note("\(Program.name): \(message)")
+    }
+
+    /// The message of a line that another process of this program complained by; nil for any other line.
+    static func complaint(of program: String, in line: String) -> String? {
+        let prefix = "\(program): "
+        return line.hasPrefix(prefix) ? String(line.dropFirst(prefix.count)) : nil
+    }
+
     /// The same, with results going elsewhere.
     func writing(to write: @escaping @Sendable (String) throws(CommandError) -> Void) -> Console {
         Console(write: write, note: note, isTerminal: isTerminal, usesColor: usesColor)

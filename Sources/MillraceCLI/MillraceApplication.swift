@@ -22,8 +22,8 @@ public import Millrace
 /// }
 /// ```
 ///
-/// The program then has all of `millrace`'s commands: `migrate`, `serve`, `work`, `up` and so on. The stores are found
-/// by `REDIS_URL` and `DATABASE_URL` in the environment.
+/// The program then has all of `millrace`'s commands: `migrate`, `serve`, `work`, `up` and so on, and speaks of itself by
+/// the name that it was started by. The stores are found by `REDIS_URL` and `DATABASE_URL` in the environment.
 public struct MillraceApplication: Sendable {
     private let parts: ApplicationParts
 
@@ -54,7 +54,10 @@ public struct MillraceApplication: Sendable {
             openStores: { [parts] (addresses, options, logger) throws(CommandError) in
                 try Stores.open(addresses, options, parts.schema, logger)
             })
-        let code = await MillraceCommand.run(Array(CommandLine.arguments.dropFirst()), in: context)
+        let name = Program.name(path: CommandLine.arguments.first) ?? Program.name
+        let code = await Program.$name.withValue(name) {
+            await MillraceCommand.run(Array(CommandLine.arguments.dropFirst()), in: context)
+        }
         // Not `exit`: handlers that ignored their cancellation may still run, and would run into what is being torn
         // down.
         fflush(nil)

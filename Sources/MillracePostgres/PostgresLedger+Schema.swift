@@ -66,7 +66,7 @@ extension PostgresLedger {
         case .unknown(let names): throw unknownSchema(names)
         case .outdated(let pending):
             throw LedgerError(
-                .schemaUnknown, "the ledger lacks \(pending.joined(separator: ", ")): run `millrace migrate`")
+                .schemaUnknown, "the ledger lacks \(pending.joined(separator: ", ")): run the command `migrate`")
         }
     }
 

@@ -101,6 +101,24 @@ struct CommandTests {
         #expect(try await fixture.ledger.list(JobQuery()).jobs.isEmpty)
     }
 
+    @Test func `the program is called by the name that it was started by`() async {
+        await Program.$name.withValue("hello") {
+            let fixture = CommandFixture()
+            let help = await fixture.run("--help")
+            let version = await fixture.run("--version")
+            let fault = await fixture.run("jobs", "show", "7")
+            let wrong = await fixture.run("sacle")
+
+            #expect(help.output.contains("USAGE: hello <subcommand>") && !help.output.contains("millrace <"))
+            #expect(version.output == "hello, on Millrace \(MillraceVersion.current)\n")
+            #expect(fault.notes.first?.hasPrefix("hello: id: expected") == true, "\(fault.notes)")
+            #expect(wrong.notes == ["hello: unknown command sacle, did you mean scale?"])
+        }
+        #expect(await CommandFixture().run("--version").output == "\(MillraceVersion.current)\n")
+        #expect(Program.name(path: "/opt/bin/hello") == "hello")
+        #expect(Program.name(path: "") == nil)
+    }
+
     // MARK: - enqueue
 
     @Test func `a job is submitted with its kind's defaults, and its id is the output`() async throws {

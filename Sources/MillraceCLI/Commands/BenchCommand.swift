@@ -132,7 +132,7 @@ struct BenchCommand: ContextCommand {
         let cleaned = await cleaning.result
         if case .failure(let error) = cleaned {
             let names = queues.map(\.name.name).joined(separator: " and ")
-            context.console.note("millrace: jobs of the queues \(names) are left in the stores: \(error)")
+            context.console.complain("jobs of the queues \(names) are left in the stores: \(error)")
         }
         return try result.get()
     }

@@ -133,7 +133,7 @@ struct JobsCommand: ParsableCommand {
                 } catch {
                     let error = CommandError(error)
                     guard error.code == .notFound || error.code == .conflict else { throw error }
-                    if let failure { context.console.note("millrace: \(failure.message)") }
+                    if let failure { context.console.complain(failure.message) }
                     failure = error
                 }
             }

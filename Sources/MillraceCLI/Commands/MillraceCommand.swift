@@ -4,20 +4,23 @@ import ArgumentParser
 
 /// The command `millrace`: takes the command line apart and runs a subcommand.
 struct MillraceCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "millrace",
-        abstract: "Background jobs on Redis and PostgreSQL.",
-        discussion: """
-            The stores are found by REDIS_URL (default redis://127.0.0.1:6379) and DATABASE_URL (needed).
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: Program.name,
+            abstract: "Background jobs on Redis and PostgreSQL.",
+            discussion: """
+                The stores are found by REDIS_URL (default redis://127.0.0.1:6379) and DATABASE_URL (needed).
 
-            Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 69 a store is away or refuses, \
-            124 the wait timed out, 130 interrupted.
-            """,
-        subcommands: [
-            UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
-            TopCommand.self, QueuesCommand.self, JobsCommand.self, WorkersCommand.self, MigrateCommand.self,
-            DoctorCommand.self, BenchCommand.self,
-        ])
+                Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 69 a store is away or refuses, \
+                70 a bug, 71 the system refuses, 124 the wait timed out, 130 interrupted.
+                """,
+            version: Program.version,
+            subcommands: [
+                UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
+                TopCommand.self, QueuesCommand.self, JobsCommand.self, WorkersCommand.self,
+                MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
+            ])
+    }
 
     /// Returns the exit code.
     static func run(_ arguments: [String], in context: CommandContext) async -> Int32 {
@@ -44,7 +47,7 @@ struct MillraceCommand: ParsableCommand {
 
     /// ArgumentParser says "unexpected argument" and leaves it at that.
     private static func unknownCommand(_ arguments: [String]) -> String? {
-        unknownCommand(in: arguments[...], below: configuration, path: "millrace")
+        unknownCommand(in: arguments[...], below: configuration, path: Program.name)
     }
 
     private static func unknownCommand(
@@ -71,7 +74,7 @@ struct MillraceCommand: ParsableCommand {
     }
 
     private static func report(_ error: CommandError, _ context: CommandContext) -> Int32 {
-        if !error.message.isEmpty { context.console.note("millrace: \(error.message)") }
+        if !error.message.isEmpty { context.console.complain(error.message) }
         return error.code.exitCode
     }
 }

@@ -50,7 +50,7 @@ struct ListingOptions: ParsableArguments {
             } catch {
                 let error = CommandError(error)
                 guard error.code == .unavailable else { throw error }
-                context.console.note("millrace: \(error.message)")
+                context.console.complain(error.message)
             }
             try await context.sleep(Self.interval)
         }

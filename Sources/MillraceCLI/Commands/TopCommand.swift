@@ -79,7 +79,7 @@ struct TopCommand: ContextCommand {
     private func showLines(_ reader: inout MillReader, _ interval: Duration, in context: CommandContext) async throws {
         while true {
             let reading = try await reader.read()
-            for fault in reading.faults { context.console.note("millrace: \(fault.message)") }
+            for fault in reading.faults { context.console.complain(fault.message) }
             // Old figures under a new time would be taken for new ones.
             if reading.faults.isEmpty { try write(reading, in: context) }
             try await context.sleep(interval)

@@ -13,12 +13,15 @@ import Millrace
 
 /// `millrace up`
 struct UpCommand: ContextCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "up", abstract: "Runs the API and all pools of workers.yml, and keeps them running.",
-        discussion: """
-            Each is a process of its own, and is started again when it ends. `millrace scale` changes a pool's count \
-            while this runs. On SIGTERM or Ctrl-C all end in order; a second one ends them at once.
-            """)
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "up", abstract: "Runs the API and all pools of workers.yml, and keeps them running.",
+            discussion: """
+                Each is a process of its own, and is started again when it ends. `\(Program.name) scale` changes a \
+                pool's count while this runs. On SIGTERM or Ctrl-C all end in order; a second one ends them at once. \
+                It ends by itself when the API cannot have its port.
+                """)
+    }
 
     @OptionGroup var file: ConfigurationOptions
     @OptionGroup var logging: LoggingOptions

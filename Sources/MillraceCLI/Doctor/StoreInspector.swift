@@ -80,7 +80,7 @@ struct StoreInspector: Sendable {
     private static func fault(of schema: SchemaStatus) -> String? {
         switch schema {
         case .current: nil
-        case .outdated(let pending): "schema lacks \(pending.joined(separator: ", ")): run millrace migrate"
+        case .outdated(let pending): "schema lacks \(pending.joined(separator: ", ")): run \(Program.name) migrate"
         case .unknown(let names):
             "a newer release has changed the schema (\(names.joined(separator: ", "))): use that release"
         }

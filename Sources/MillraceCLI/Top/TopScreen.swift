@@ -40,7 +40,7 @@ struct TopScreen {
     // MARK: - The head
 
     private func title(_ columns: Int) -> String {
-        let name = "millrace top  \(now.rfc3339.dropFirst(11).prefix(8))Z"
+        let name = "\(Program.name) top  \(now.rfc3339.dropFirst(11).prefix(8))Z"
         let gap = columns - name.count - hint.count
         return gap < 2 ? name : name + String(repeating: " ", count: gap) + hint
     }
