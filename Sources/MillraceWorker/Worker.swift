@@ -53,7 +53,9 @@ public struct Worker: Service {
         fetcher = JobFetcher(
             eventLoop: eventLoop, configuration: configuration, handlers: handlers, broker: broker, ledger: ledger,
             epochs: epochs, keeper: keeper, runner: runner, writer: writer, logger: logger)
-        reporter = Reporter(eventLoop: eventLoop, broker: broker, runner: runner, configuration: configuration)
+        reporter = Reporter(
+            eventLoop: eventLoop, broker: broker, runner: runner, configuration: configuration,
+            kinds: handlers.catalog.kinds)
         let queues = configuration.queues
         upkeep = Upkeep(
             eventLoop: eventLoop,

@@ -258,7 +258,7 @@ import Testing
             #expect(
                 text
                     == #"{"workers":[{"process":"00000000000000aa","pid":17,"host":"mill","pool":"mail","#
-                    + #""queues":["a","b"],"concurrency":8,"running":3,"started_at":"1970-01-01T00:00:00.000Z","#
+                    + #""queues":["a","b"],"kinds":null,"concurrency":8,"running":3,"started_at":"1970-01-01T00:00:00.000Z","#
                     + #""draining":false,"stuck":1,"reported_ago":"…","longest_running":[]}]}"#
             )
         }

@@ -36,12 +36,16 @@ struct ListingTests {
         let outcome = await (try await fixture()).run("queues")
 
         #expect(outcome.code == 0)
-        #expect(outcome.notes == [])
+        #expect(
+            outcome.notes == [
+                "no live worker process takes jobs from photos, where 1 wait: put it into a pool of workers.yml, or run "
+                    + "millrace work --queues photos"
+            ])
         #expect(
             outcome.output == """
-                QUEUE    STATE   READY  RUNNING  SCHEDULED  UNPUSHED  OLDEST  DONE/H  DONE/D  DEAD/H  DEAD/D
-                default  active      0        0          1         0       -       0       0       0       0
-                photos   active      1        1          0         0     90s       0       0       1       1
+                QUEUE    STATE   READY  RUNNING  SCHEDULED  UNPUSHED  WORKERS  OLDEST  DONE/H  DONE/D  DEAD/H  DEAD/D
+                default  active      0        0          1         0        0       -       0       0       0       0
+                photos   active      1        1          0         0        0     90s       0       0       1       1
 
                 """)
     }
@@ -53,7 +57,7 @@ struct ListingTests {
         #expect(
             outcome.output == #"{"queues":[{"name":"photos","paused":false,"ready":1,"#
                 + #""ready_by_priority":{"critical":0,"high":0,"normal":0,"low":1},"scheduled":0,"running":1,"#
-                + #""unpushed":0,"#
+                + #""unpushed":0,"workers":0,"#
                 + #""oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"dead_last_hour":1,"#
                 + #""dead_last_day":1}],"next":null}"# + "\n")
     }
@@ -118,7 +122,8 @@ struct ListingTests {
                 WORKER    000000000000f00d
                 PAYLOAD   {"n": 1.50}
                 RESULT    -
-                ERRORS    2026-01-01T00:00:00.000Z attempt 1: no\\u{1b}[31m\\nspace
+                ERRORS    2026-01-01T00:00:00.000Z attempt 1: no\\u{1b}[31m
+                            space
 
                 """)
     }
@@ -152,7 +157,7 @@ struct ListingTests {
                 """)
         #expect(
             json.output == #"{"workers":[{"process":"000000000000f00d","pid":4711,"host":"mill-1","pool":"photos","#
-                + #""queues":["photos","default"],"concurrency":10,"running":3,"#
+                + #""queues":["photos","default"],"kinds":null,"concurrency":10,"running":3,"#
                 + #""started_at":"2025-12-31T22:00:00.000Z","#
                 + #""draining":true,"stuck":1,"reported_ago":"0s","longest_running":[{"id":"a","kind":"b","queue":"c","#
                 + #""attempt":2,"ran":"1s500ms"}]}],"next":null}"# + "\n")

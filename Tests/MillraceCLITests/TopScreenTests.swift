@@ -12,15 +12,16 @@ struct TopScreenTests {
 
     private static func queue(
         _ name: QueueName, ready: Int = 0, running: Int = 0, isPaused: Bool = false, unpushed: Int = 0,
-        rates: RateMeter.Rates = RateMeter.Rates(completed: 0, dead: 0), deadLastHour: Int = 0, oldest: JobID? = nil
+        rates: RateMeter.Rates = RateMeter.Rates(completed: 0, dead: 0), deadLastHour: Int = 0, oldest: JobID? = nil,
+        workers: Int = 1
     ) -> MillReading.Queue {
         MillReading.Queue(
             row: QueueRow(
                 status: QueueStatus(
                     queue: name, ready: [.normal: ready], scheduled: 2, running: running, oldestReady: oldest),
                 isPaused: isPaused, unpushed: unpushed,
-                finished: FinishedCounts(completedLastHour: 7, completedLastDay: 8, deadLastHour: deadLastHour)),
-            rates: rates)
+                finished: FinishedCounts(completedLastHour: 7, completedLastDay: 8, deadLastHour: deadLastHour),
+                workers: workers), rates: rates)
     }
 
     private static func worker(_ pool: String?, pid: Int32, running: Int = 1) -> WorkerReport {
@@ -56,6 +57,21 @@ struct TopScreenTests {
 
     private func text(_ screen: TopScreen, _ columns: Int, _ rows: Int) -> String {
         screen.lines(columns: columns, rows: rows).map { $0.text + "\n" }.joined()
+    }
+
+    @Test func `a queue that nobody takes from is an alarm, unless nothing waits in it or it is paused`() {
+        let screen = TopScreen(
+            reading: MillReading(
+                at: Self.now,
+                queues: [
+                    Self.queue("email", ready: 3, workers: 0), Self.queue("idle", workers: 0),
+                    Self.queue("paused", ready: 1, isPaused: true, workers: 0), Self.queue("served", ready: 5),
+                ], workers: [], faults: []), now: Self.now, hint: "", staleAfter: .seconds(3))
+
+        let lines = screen.lines(columns: 100, rows: 40)
+
+        #expect(lines.filter { $0.style == .alarm }.map(\.text) == ["! no worker process takes jobs from email"])
+        #expect(lines.first { $0.text.hasPrefix("email") }?.text.hasSuffix("no workers") == true)
     }
 
     @Test func `eighty columns and twenty-four rows`() throws {

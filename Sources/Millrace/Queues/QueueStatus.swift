@@ -51,19 +51,24 @@ public struct WorkerReport: Sendable, Equatable, Codable {
     public var stuck: Int
     /// Of the jobs that it ran when it reported, those that had run longest, at most ``longestMax``.
     public var longest: [RunningJob]
+    /// The kinds that it has handlers for, sorted; nil when they are more than ``kindsMax``, or of a release that does not
+    /// tell.
+    public var kinds: [String]?
     /// Time since the report, by the broker's clock; filled in by whoever reads it.
     public var silence: Duration = .zero
 
     package static let longestMax = 5
+    package static let kindsMax = 200
 
     private enum CodingKeys: String, CodingKey {
         case process, pid, host, pool, queues, concurrency, running, startedAtUnixMilliseconds, isDraining, stuck
-        case longest
+        case longest, kinds
     }
 
     public init(
         process: String, pid: Int32, host: String, pool: String?, queues: [String], concurrency: Int, running: Int,
-        startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int, longest: [RunningJob] = []
+        startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int, longest: [RunningJob] = [],
+        kinds: [String]? = nil
     ) {
         self.process = process
         self.pid = pid
@@ -76,6 +81,7 @@ public struct WorkerReport: Sendable, Equatable, Codable {
         self.isDraining = isDraining
         self.stuck = stuck
         self.longest = longest
+        self.kinds = kinds.flatMap { $0.count <= Self.kindsMax ? $0 : nil }
     }
 
     /// A job as the process that runs it tells of it.

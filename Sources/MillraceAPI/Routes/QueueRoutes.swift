@@ -89,15 +89,17 @@ struct QueueRoutes: Sendable {
     private func views(
         of queues: [QueueName], _ facts: Facts, _ request: APIRequest
     ) async throws(Problem) -> [QueueView] {
-        let statuses = try await stores.broker(request.logger) { (broker) throws(BrokerError) in
-            try await broker.status(of: queues)
+        let (statuses, workforce) = try await stores.broker(request.logger) {
+            (broker) throws(BrokerError) -> ([QueueStatus], Workforce) in
+            (try await broker.status(of: queues), Workforce(try await broker.workers()))
         }
         let now = Timestamp.now()
         let byQueue = Dictionary(statuses.map { ($0.queue, $0) }) { first, _ in first }
         return queues.map { queue in
             QueueView(
                 status: byQueue[queue] ?? QueueStatus(queue: queue), isPaused: facts.paused.contains(queue),
-                flagged: facts.flagged[queue] ?? 0, finished: facts.finished[queue] ?? FinishedCounts(), now: now)
+                flagged: facts.flagged[queue] ?? 0, finished: facts.finished[queue] ?? FinishedCounts(),
+                workers: workforce.takers(of: queue).count, now: now)
         }
     }
 }

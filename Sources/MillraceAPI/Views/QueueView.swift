@@ -8,13 +8,18 @@ package struct QueueView: Sendable {
     let isPaused: Bool
     let flagged: Int
     let finished: FinishedCounts
+    let workers: Int
     let now: Timestamp
 
-    package init(status: QueueStatus, isPaused: Bool, flagged: Int, finished: FinishedCounts, now: Timestamp) {
+    /// - Parameter workers: live processes that take jobs from it.
+    package init(
+        status: QueueStatus, isPaused: Bool, flagged: Int, finished: FinishedCounts, workers: Int, now: Timestamp
+    ) {
         self.status = status
         self.isPaused = isPaused
         self.flagged = flagged
         self.finished = finished
+        self.workers = workers
         self.now = now
     }
 
@@ -36,6 +41,8 @@ package struct QueueView: Sendable {
         json.member("running", status.running)
         // Accepted, and not yet handed to the broker.
         json.member("unpushed", flagged)
+        // Live processes that take jobs from it: 0 says why nothing starts.
+        json.member("workers", workers)
         json.member("oldest_ready_age", status.oldestReady.map { max(.zero, now - $0.time).text })
         json.member("completed_last_hour", finished.completedLastHour)
         json.member("completed_last_day", finished.completedLastDay)

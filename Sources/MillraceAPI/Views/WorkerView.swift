@@ -11,6 +11,12 @@ extension JSONWriter {
             json.member("host", worker.host)
             json.member("pool", worker.pool)
             json.member("queues") { json in json.array(worker.queues) { json, queue in json.string(queue) } }
+            // null when it does not tell.
+            if let kinds = worker.kinds {
+                json.member("kinds") { json in json.array(kinds) { json, kind in json.string(kind) } }
+            } else {
+                json.member("kinds", String?.none)
+            }
             json.member("concurrency", worker.concurrency)
             json.member("running", worker.running)
             json.member("started_at", Timestamp(unixMilliseconds: worker.startedAtUnixMilliseconds).rfc3339)

@@ -7,7 +7,7 @@ import Millrace
 /// `millrace doctor`
 struct DoctorCommand: ContextCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Looks at the stores and says what is wrong with them.",
+        commandName: "doctor", abstract: "Looks at the stores and at who works, and says what is wrong.",
         discussion: "Ends with exit code 69 when something is at fault; warnings do not count.")
 
     @OptionGroup var file: ConfigurationOptions
@@ -24,7 +24,8 @@ struct DoctorCommand: ContextCommand {
             addresses: try StoreAddresses(environment: context.environment), schema: context.parts.schema,
             now: context.now,
             logger: context.logger(.critical))
-        let findings = await postgres(inspector, settings) + redis(inspector)
+        var findings = await postgres(inspector, settings) + redis(inspector)
+        if !findings.contains(where: { $0.severity == .fault }) { findings += await workforce(in: context) }
         try Listing.findings.show(findings, next: nil, as: output.output, on: context.console)
         let faults = findings.count { $0.severity == .fault }
         guard faults == 0 else {
@@ -37,6 +38,15 @@ struct DoctorCommand: ContextCommand {
             return try await inspector.database().findings(wanted: settings.databaseConnections(counts: [:]))
         } catch {
             return [Finding(severity: .fault, part: "postgres", text: error.message)]
+        }
+    }
+
+    /// Asked of stores that are known to be there.
+    private func workforce(in context: CommandContext) async -> [Finding] {
+        do {
+            return try await context.withStores { stores in try await WorkforceFindings.read(stores) }
+        } catch {
+            return [Finding(severity: .warning, part: "workers", text: "not known: \(CommandError(error).message)")]
         }
     }
 

@@ -62,7 +62,8 @@ struct JobsCommand: ParsableCommand {
             let id = try JobArguments.id(id, option: "id")
             try await context.withStores { stores in
                 guard let job = try await stores.ledger.jobs([id])[id] else { throw JobArguments.missing(id) }
-                try Listing.job(now: context.now()).show(one: job, as: output.output, on: context.console)
+                let why = job.state.isFinal ? nil : try await Explanation.read(of: job, stores, now: context.now()).text
+                try Listing.job(now: context.now(), why: why).show(one: job, as: output.output, on: context.console)
             }
         }
     }

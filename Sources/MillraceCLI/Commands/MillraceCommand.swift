@@ -17,7 +17,7 @@ struct MillraceCommand: ParsableCommand {
             version: Program.version,
             subcommands: [
                 UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
-                TopCommand.self, QueuesCommand.self, JobsCommand.self, WorkersCommand.self,
+                TopCommand.self, QueuesCommand.self, JobsCommand.self, WhyCommand.self, WorkersCommand.self,
                 MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
             ])
     }

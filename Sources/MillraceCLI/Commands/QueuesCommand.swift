@@ -21,6 +21,7 @@ struct QueuesCommand: ParsableCommand {
                     let page = listing.page(of: try await QueueRow.read(stores), by: \.name)
                     try Listing.queues(now: context.now())
                         .show(page.rows, next: page.next, as: listing.output.output, on: console)
+                    QueuesCommand.remark(on: page.rows, listing.output, console)
                 }
             }
         }
@@ -40,6 +41,7 @@ struct QueuesCommand: ParsableCommand {
                     throw try await QueuesCommand.missing(queue, stores)
                 }
                 try Listing.queues(now: context.now()).show(one: row, as: output.output, on: context.console)
+                QueuesCommand.remark(on: [row], output, context.console)
             }
         }
     }
@@ -87,6 +89,12 @@ struct QueuesCommand: ParsableCommand {
             }
             context.console.note("\(queue) is \(isPaused ? "paused" : "active")")
         }
+    }
+
+    /// Tells people why nothing starts; programs read it off `workers`.
+    private static func remark(on rows: [QueueRow], _ output: OutputOptions, _ console: Console) {
+        guard output.output == .table else { return }
+        for row in rows where row.isUnserved { console.note(row.unservedRemark) }
     }
 
     private static func missing(_ queue: QueueName, _ stores: Stores) async throws -> CommandError {

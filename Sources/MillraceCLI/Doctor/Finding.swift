@@ -12,7 +12,7 @@ struct Finding: Sendable, Equatable {
     }
 
     var severity: Severity
-    /// `redis`, `postgres` or `clock`.
+    /// `redis`, `postgres`, `clock` or `workers`.
     var part: String
     /// What was seen, and what to do.
     var text: String

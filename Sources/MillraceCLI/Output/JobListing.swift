@@ -23,13 +23,16 @@ extension Listing where Row == JobSummary {
 
 extension Listing where Row == JobRecord {
     /// All that is known of one job.
-    static func job(now: Timestamp) -> Listing {
+    ///
+    /// - Parameter why: what it waits for, in plain words; nil for one that has ended.
+    static func job(now: Timestamp, why: String? = nil) -> Listing {
         Listing(
             name: "jobs",
             columns: [
                 Column("ID") { "\($0.id)" },
                 Column("STATE") { $0.state.rawValue },
                 Column("WHEN") { $0.summary.when(now) },
+            ] + (why.map { why in [Column("WHY") { _ in why }] } ?? []) + [
                 Column("QUEUE") { $0.queue.name },
                 Column("KIND") { $0.kind.name },
                 Column("PRIORITY") { $0.priority.name },
@@ -46,12 +49,7 @@ extension Listing where Row == JobRecord {
                 Column("WORKER") { $0.worker.map { "\($0)" } ?? "-" },
                 Column("PAYLOAD") { String(decoding: $0.payload, as: UTF8.self) },
                 Column("RESULT") { $0.result.map { String(decoding: $0, as: UTF8.self) } ?? "-" },
-                Column("ERRORS") { job in
-                    job.errors.isEmpty
-                        ? "-"
-                        : job.errors.map { "\($0.at.rfc3339) attempt \($0.attempt): \($0.message)" }.joined(
-                            separator: "; ")
-                },
+                Column("ERRORS", lines: { $0.errors.isEmpty ? ["-"] : $0.errors.flatMap(\.lines) }),
             ], json: { $0.job($1) })
     }
 }
@@ -65,5 +63,13 @@ extension JobSummary {
         case .running: "for \(DurationText.rounded(now - (startedAt ?? now)))"
         case .completed, .cancelled, .dead: "\(DurationText.rounded(now - (finishedAt ?? now))) ago"
         }
+    }
+}
+
+extension RecordedError {
+    /// Its own lines, of which a backtrace has many, set in below the first.
+    fileprivate var lines: [String] {
+        let lines = message.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        return ["\(at.rfc3339) attempt \(attempt): \(lines[0])"] + lines.dropFirst().map { "  \($0)" }
     }
 }

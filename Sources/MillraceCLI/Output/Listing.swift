@@ -7,13 +7,22 @@ struct Listing<Row: Sendable>: Sendable {
     struct Column: Sendable {
         let title: String
         let isNumber: Bool
-        let text: @Sendable (Row) -> String
+        let lines: @Sendable (Row) -> [String]
 
         init(_ title: String, isNumber: Bool = false, _ text: @escaping @Sendable (Row) -> String) {
             self.title = title
             self.isNumber = isNumber
-            self.text = text
+            lines = { [text($0)] }
         }
+
+        /// What takes several lines where one row is shown as a list of facts.
+        init(_ title: String, lines: @escaping @Sendable (Row) -> [String]) {
+            self.title = title
+            isNumber = false
+            self.lines = lines
+        }
+
+        func text(_ row: Row) -> String { lines(row).joined(separator: "; ") }
     }
 
     /// The plural, which is also the name of the member in JSON.
@@ -57,8 +66,11 @@ struct Listing<Row: Sendable>: Sendable {
         }
         let width = columns.map(\.title.count).max() ?? 0
         for column in columns {
-            let title = column.title + String(repeating: " ", count: width - column.title.count)
-            try console.write("\(title)  \(EscapedText.withoutControls(column.text(row)))\n")
+            for (index, line) in column.lines(row).enumerated() {
+                let title = index == 0 ? column.title : ""
+                let padding = String(repeating: " ", count: width - title.count)
+                try console.write("\(title)\(padding)  \(EscapedText.withoutControls(line))\n")
+            }
         }
     }
 

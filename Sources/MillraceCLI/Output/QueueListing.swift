@@ -10,14 +10,28 @@ struct QueueRow: Sendable {
     /// Accepted, and not yet handed to the broker.
     let unpushed: Int
     let finished: FinishedCounts
+    /// Live processes that take jobs from it.
+    let workers: Int
 
     var name: String { status.queue.name }
+
+    /// Jobs wait that could start, and nobody takes them.
+    var isUnserved: Bool { workers == 0 && !isPaused && status.readyCount + unpushed > 0 }
+
+    /// For the operator of an unserved queue.
+    var unservedRemark: String {
+        "no live worker process takes jobs from \(name), where \(status.readyCount + unpushed) wait: "
+            + "put it into a pool of workers.yml, or run \(Program.name) work --queues \(name)"
+    }
 
     /// All queues that either the ledger knows or the caller names.
     static func read(_ stores: Stores, named queues: [QueueName]? = nil) async throws -> [QueueRow] {
         let facts = try await LedgerFacts.read(stores.ledger)
         let wanted = queues.map { facts.queues.intersection($0) } ?? facts.queues
-        return facts.rows(wanted.isEmpty ? [] : try await stores.broker.status(of: wanted.sorted()), of: wanted)
+        guard !wanted.isEmpty else { return [] }
+        return facts.rows(
+            try await stores.broker.status(of: wanted.sorted()), of: wanted,
+            workforce: Workforce(try await stores.broker.workers()))
     }
 }
 
@@ -38,12 +52,13 @@ struct LedgerFacts: Sendable {
     }
 
     /// By name; a queue that the broker did not speak of counts as empty there.
-    func rows(_ statuses: [QueueStatus], of queues: Set<QueueName>) -> [QueueRow] {
+    func rows(_ statuses: [QueueStatus], of queues: Set<QueueName>, workforce: Workforce) -> [QueueRow] {
         let byQueue = Dictionary(statuses.map { ($0.queue, $0) }) { first, _ in first }
         return queues.sorted().map { queue in
             QueueRow(
                 status: byQueue[queue] ?? QueueStatus(queue: queue), isPaused: paused.contains(queue),
-                unpushed: flagged[queue] ?? 0, finished: finished[queue] ?? FinishedCounts())
+                unpushed: flagged[queue] ?? 0, finished: finished[queue] ?? FinishedCounts(),
+                workers: workforce.takers(of: queue).count)
         }
     }
 }
@@ -59,6 +74,7 @@ extension Listing where Row == QueueRow {
                 Column("RUNNING", isNumber: true) { "\($0.status.running)" },
                 Column("SCHEDULED", isNumber: true) { "\($0.status.scheduled)" },
                 Column("UNPUSHED", isNumber: true) { "\($0.unpushed)" },
+                Column("WORKERS", isNumber: true) { "\($0.workers)" },
                 Column("OLDEST", isNumber: true) { row in
                     row.status.oldestReady.map { DurationText.rounded(now - $0.time) } ?? "-"
                 },
@@ -72,6 +88,6 @@ extension Listing where Row == QueueRow {
 
 extension QueueRow {
     func view(now: Timestamp) -> QueueView {
-        QueueView(status: status, isPaused: isPaused, flagged: unpushed, finished: finished, now: now)
+        QueueView(status: status, isPaused: isPaused, flagged: unpushed, finished: finished, workers: workers, now: now)
     }
 }

@@ -57,9 +57,10 @@ struct MillReader {
         } catch {
             faults.append(MillReading.Fault(message: try Self.fault(CommandError(error)), lastAnswer: brokerAnswer))
         }
-        let queues = facts.rows(statuses, of: facts.queues.union(statuses.map(\.queue))).map { row in
-            MillReading.Queue(row: row, rates: meter.rates(of: row.status.queue))
-        }
+        let queues = facts.rows(statuses, of: facts.queues.union(statuses.map(\.queue)), workforce: Workforce(workers))
+            .map { row in
+                MillReading.Queue(row: row, rates: meter.rates(of: row.status.queue))
+            }
         return MillReading(at: now(), queues: queues, workers: workers, faults: faults)
     }
 

@@ -76,6 +76,12 @@ struct TopScreen {
         if now - reading.at > staleAfter {
             alarms.append("! no answer for \(DurationText.rounded(now - reading.at)): all figures are as old")
         }
+        // Whoever does not answer says nothing of its workers either.
+        guard reading.faults.isEmpty else { return alarms }
+        let unserved = reading.queues.filter(\.row.isUnserved).map(\.row.name)
+        if !unserved.isEmpty {
+            alarms.append("! no worker process takes jobs from \(unserved.joined(separator: ", "))")
+        }
         return alarms
     }
 

@@ -16,7 +16,7 @@ extension TopTable where Row == MillReading.Queue {
             Column("DONE/S", isNumber: true, rank: 3) { TopNumber.rate($0.rates.completed) },
             Column("DEAD/S", isNumber: true, rank: 9) { TopNumber.rate($0.rates.dead) },
             Column("DEAD/H", isNumber: true, rank: 6) { TopNumber.count($0.row.finished.deadLastHour) },
-            Column("STATE", rank: 4) { $0.row.isPaused ? "paused" : "" },
+            Column("STATE", rank: 4) { $0.row.isPaused ? "paused" : $0.row.isUnserved ? "no workers" : "" },
         ])
     }
 }

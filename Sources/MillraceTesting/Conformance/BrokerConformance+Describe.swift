@@ -126,7 +126,7 @@ extension BrokerTrial {
                 WorkerReport.RunningJob(
                     id: "019b76da-a800-7000-8000-000000000001", kind: "photos.store", queue: queue.name, attempt: 2,
                     ranMilliseconds: 1500)
-            ])
+            ], kinds: ["photos.resize", "photos.store"])
     }
 
     func reported() async throws -> WorkerReport? {

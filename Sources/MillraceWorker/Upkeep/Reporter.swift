@@ -12,14 +12,19 @@ actor Reporter: Chore {
     private let broker: any JobBroker
     private let runner: JobRunner
     private let configuration: WorkerConfiguration
+    private let kinds: [String]
     private let startedAt = Timestamp.now()
     private var isDraining = false
 
-    init(eventLoop: any EventLoop, broker: any JobBroker, runner: JobRunner, configuration: WorkerConfiguration) {
+    init(
+        eventLoop: any EventLoop, broker: any JobBroker, runner: JobRunner, configuration: WorkerConfiguration,
+        kinds: [JobKind]
+    ) {
         self.eventLoop = eventLoop
         self.broker = broker
         self.runner = runner
         self.configuration = configuration
+        self.kinds = kinds.map(\.name)
     }
 
     func setDraining() {
@@ -33,7 +38,7 @@ actor Reporter: Chore {
                 pool: configuration.pool, queues: configuration.queues.map(\.name),
                 concurrency: configuration.concurrency, running: runner.runningCount,
                 startedAtUnixMilliseconds: startedAt.unixMilliseconds, isDraining: isDraining,
-                stuck: runner.stuckCount, longest: runner.longestRunning(WorkerReport.longestMax)))
+                stuck: runner.stuckCount, longest: runner.longestRunning(WorkerReport.longestMax), kinds: kinds))
         return .seconds(2)
     }
 }
