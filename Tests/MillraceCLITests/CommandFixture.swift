@@ -84,6 +84,18 @@ struct CommandFixture {
         }
     }
 
+    /// Has a worker process give word of itself.
+    func report(
+        pool: String? = nil, queues: [String], kinds: [String]? = nil, running: Int = 0, isDraining: Bool = false,
+        process: ProcessID = ProcessID(number: 0xF00D)
+    ) async throws {
+        try await broker.report(
+            WorkerReport(
+                process: "\(process)", pid: 4711, host: "mill-1", pool: pool, queues: queues, concurrency: 10,
+                running: running, startedAtUnixMilliseconds: clock.timestamp.unixMilliseconds, isDraining: isDraining,
+                stuck: 0, kinds: kinds))
+    }
+
     /// Reserves and claims what is ready in a queue.
     func start(_ count: Int, in queue: QueueName) async throws -> [(lease: Lease, claim: Claim)] {
         let process = ProcessID(number: 0xF00D)

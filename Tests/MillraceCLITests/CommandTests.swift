@@ -295,11 +295,31 @@ struct CommandTests {
 
     @Test func `a count is set, and given back to the file`() async throws {
         let fixture = fixture()
+        try await fixture.report(pool: "photos", queues: ["photos"])
+        try await fixture.ledger.setPoolCount(3, pool: "email")
 
         #expect(await fixture.run("scale", "photos=4", "email=0").code == 0)
         #expect(try await fixture.ledger.poolCounts() == ["photos": 4, "email": 0])
         #expect(await fixture.run("scale", "photos=file").code == 0)
         #expect(try await fixture.ledger.poolCounts() == ["email": 0])
+    }
+
+    @Test func `without a file, only pools that live or were scaled are known`() async throws {
+        let fixture = fixture()
+        let none = await fixture.run("scale", "photos=4")
+        try await fixture.report(pool: "photos", queues: ["photos"])
+        try await fixture.ledger.setPoolCount(3, pool: "email")
+
+        let unknown = await fixture.run("scale", "photos=4", "backups=1")
+        let misspelt = await fixture.run("scale", "photo=4")
+
+        #expect(none.code == 3)
+        #expect(none.notes.first?.hasSuffix("to name more, there are none") == true, "\(none.notes)")
+        #expect(unknown.code == 3)
+        #expect(unknown.notes.first?.contains("there is no pool backups") == true, "\(unknown.notes)")
+        #expect(unknown.notes.first?.hasSuffix("there are email, photos") == true, "\(unknown.notes)")
+        #expect(misspelt.notes.first?.hasSuffix("did you mean photos?") == true, "\(misspelt.notes)")
+        #expect(try await fixture.ledger.poolCounts() == ["email": 3])
     }
 
     @Test func `with a file, pools and connections are checked`() async throws {

@@ -5,13 +5,16 @@ import Millrace
 
 /// `millrace scale`
 struct ScaleCommand: ContextCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "scale", abstract: "Says how many processes pools shall have: photos=4, or photos=file.",
-        discussion: """
-            A supervisor (millrace up) follows within about a second: up at once, down by letting processes end \
-            their jobs. The count stands until it is changed again, and beats workers.yml; POOL=file returns to the \
-            file's.
-            """)
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "scale", abstract: "Says how many processes pools shall have: photos=4, or photos=file.",
+            discussion: """
+                A supervisor (\(Program.name) up) follows within about a second: up at once, down by letting \
+                processes end their jobs. The count stands until it is changed again, and beats workers.yml; \
+                POOL=file returns to the file's. Where no workers.yml is, the pools are known by their live processes \
+                and by counts that were set before.
+                """)
+    }
 
     @Argument(help: "POOL=N or POOL=file, one or more.")
     var pools: [String]
@@ -20,17 +23,18 @@ struct ScaleCommand: ContextCommand {
     func run(in context: CommandContext) async throws {
         let wishes = try pools.map { (text) throws(CommandError) in try Self.wish(text) }
         let settings = try file.load(in: context)
-        let knowsPools = file.path(in: context) != nil
-        if knowsPools {
-            for wish in wishes { try refuseUnknown(wish.pool, settings) }
-        } else {
-            context.console.note("no workers.yml here: the pools' names are not checked")
-        }
+        let hasFile = file.path(in: context) != nil
+        if hasFile { try Self.refuseUnknown(wishes.map(\.pool), known: settings.pools.map(\.name), "in workers.yml") }
         try await context.withStores { stores in
-            if knowsPools {
-                var counts = try await stores.ledger.poolCounts()
+            var counts = try await stores.ledger.poolCounts()
+            if hasFile {
                 for wish in wishes { counts[wish.pool] = wish.count }
                 try settings.refuseTooManyConnections(counts: counts, allowed: try await stores.connectionsAllowed())
+            } else {
+                let live = try await stores.broker.workers().compactMap(\.pool)
+                try Self.refuseUnknown(
+                    wishes.map(\.pool), known: Set(live).union(counts.keys).sorted(),
+                    "that lives or was ever scaled, and no workers.yml here (--config) to name more")
             }
             for wish in wishes {
                 try await stores.ledger.setPoolCount(wish.count, pool: wish.pool)
@@ -55,12 +59,11 @@ struct ScaleCommand: ContextCommand {
         return (pool, count)
     }
 
-    private func refuseUnknown(_ pool: String, _ settings: WorkersFile) throws(CommandError) {
-        let names = settings.pools.map(\.name)
-        guard !names.contains(pool) else { return }
-        let guess = Nearest.match(for: pool, among: names).map { ", did you mean \($0)?" }
-        throw CommandError(
-            .notFound,
-            "there is no pool \(pool) in workers.yml\(guess ?? ", there are \(names.joined(separator: ", "))")")
+    /// - Parameter place: where it was looked for.
+    private static func refuseUnknown(_ pools: [String], known: [String], _ place: String) throws(CommandError) {
+        guard let pool = pools.first(where: { !known.contains($0) }) else { return }
+        let list = known.isEmpty ? ", there are none" : ", there are \(known.joined(separator: ", "))"
+        let guess = Nearest.match(for: pool, among: known).map { ", did you mean \($0)?" }
+        throw CommandError(.notFound, "there is no pool \(pool) \(place)\(guess ?? list)")
     }
 }
