@@ -14,6 +14,8 @@ public import ServiceLifecycle
 /// A graceful shutdown takes no new connections, finishes the requests under way, and ends those that only wait.
 public struct APIServer: Service {
     private let configuration: Configuration
+    /// Millrace's, without the application's.
+    let ownRoutes: [Route]
     private let waiter: FinishWaiter
     private let responder: Responder
     private let logger: Logger
@@ -37,10 +39,11 @@ public struct APIServer: Service {
             logger: logger)
         let intake = Intake(
             stores: stores, submitter: JobSubmitter(ledger: ledger, broker: broker, logger: logger))
-        let ownRoutes =
+        ownRoutes =
             SubmitRoutes(catalog: catalog, intake: intake, waiter: waiter).routes
             + JobRoutes(stores: stores, waiter: waiter).routes + QueueRoutes(stores: stores, catalog: catalog).routes
             + PoolRoutes(stores: stores, pools: configuration.pools).routes + HealthRoutes(stores: stores).routes
+            + [OpenAPIDocument.route]
         responder = Responder(
             table: RouteTable(routes: ownRoutes + routes),
             originRule: OriginRule(allowedNames: configuration.hostNames),

@@ -31,6 +31,13 @@ package struct Problem: Error, Sendable {
         package static let unavailable = Kind("unavailable", "A store is away", 503)
         package static let overloaded = Kind("overloaded", "Overloaded", 503)
 
+        /// All that Millrace's own routes answer; an application may have more.
+        static let own = [
+            malformedRequest, malformedJSON, foreignOrigin, notFound, methodNotAllowed, tooSlow, wrongState, jobFailed,
+            keyInFlight, tooLarge, unsupportedMediaType, invalidField, invalidParameter, invalidHeader, keyReused,
+            internalError, unavailable, overloaded,
+        ]
+
         package init(_ name: String, _ title: String, _ status: Int) {
             self.name = name
             self.title = title

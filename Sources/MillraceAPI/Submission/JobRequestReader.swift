@@ -5,10 +5,14 @@ import Millrace
 /// Reads one job of a submission: checks everything that a client may say, fills in the kind's defaults, and names all
 /// faults at once.
 struct JobRequestReader {
-    private static let known = [
-        "kind", "payload", "queue", "priority", "run_at", "delay", "expires_at", "timeout", "max_attempts", "tags",
-        "durability", "unique", "key",
-    ]
+    static let known =
+        [
+            "kind", "payload", "queue", "priority", "run_at", "delay", "expires_at", "timeout", "max_attempts", "tags",
+            "durability",
+        ] + unbuilt
+
+    /// Understood, and refused for now.
+    static let unbuilt = ["unique", "key"]
 
     /// An object with more is not looked into: a body can hold millions.
     private static let membersMax = 64
@@ -75,7 +79,7 @@ struct JobRequestReader {
     }
 
     private func refuseWhatIsNotBuilt(_ members: MemberReader, _ faults: inout Faults) {
-        for name in ["unique", "key"] where members.members[name] != nil {
+        for name in Self.unbuilt where members.members[name] != nil {
             faults.append(Fault("/\(name)", "not available yet"))
         }
         let durability = members.value("durability", .string, expected: "one of postgres, redis", &faults) { value in
