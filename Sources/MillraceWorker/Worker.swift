@@ -117,8 +117,16 @@ public struct Worker: Service {
         await reporter.setDraining()
         await runner.drain()
         // What the handlers left of the time is the ledger's, which may be away.
-        if !(await writer.flush(within: max(configuration.cancelGrace, deadline - .now))) {
-            logger.warning("outcomes not written at shutdown, their jobs will run again")
+        let unwritten = await writer.flush(within: max(configuration.cancelGrace, deadline - .now))
+        if unwritten.outcomes > 0 {
+            logger.warning(
+                "outcomes not in the ledger at shutdown, their jobs will run again",
+                metadata: [.count: "\(unwritten.outcomes)"])
+        }
+        if unwritten.acknowledgements > 0 {
+            logger.info(
+                "the broker was not told at shutdown of jobs that the ledger has settled, it learns of them at their claims",
+                metadata: [.count: "\(unwritten.acknowledgements)"])
         }
         do {
             try await broker.withdraw(configuration.process)

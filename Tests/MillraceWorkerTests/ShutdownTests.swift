@@ -139,4 +139,56 @@ import Testing
         #expect(try await fixture.job(try #require(id)).state == .completed)
         #expect(try await fixture.queueStatus().running == 0)
     }
+
+    @Test func `what only the broker was not told at shutdown is not called lost`() async throws {
+        var fixture = WorkerFixture()
+        let (started, release) = (Gate(), Gate())
+        let log = LogLines()
+        fixture.logger = log.logger
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+
+        try await fixture.whileWorking { _ in
+            let id = try await fixture.submitter.submit(Count())
+            try await started.wait()
+            fixture.broker.takeAway()
+            release.open()
+            try await fixture.expect(id, toBecome: .completed)
+        }
+
+        #expect(log.all.contains { $0.hasPrefix("info the broker was not told at shutdown") }, "\(log.all)")
+        #expect(!log.all.contains { $0.contains("outcomes not in the ledger") }, "\(log.all)")
+    }
+
+    @Test func `what the ledger does not have at shutdown is, and a worker that drains says what it waits for`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        let (started, release) = (Gate(), Gate())
+        let log = LogLines()
+        fixture.logger = log.logger
+        fixture.handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+
+        try await fixture.whileWorking { group in
+            _ = try await fixture.submitter.submit(Count())
+            try await started.wait()
+            fixture.ledger.takeAway()
+            await group.triggerGracefulShutdown()
+            await eventually(within: .seconds(10), "it says that it drains") {
+                log.all.contains("info draining, handlers still run")
+            }
+            release.open()
+        }
+
+        #expect(
+            log.all.contains("warning outcomes not in the ledger at shutdown, their jobs will run again"), "\(log.all)")
+        #expect(!log.all.contains { $0.contains("the broker was not told") }, "\(log.all)")
+    }
 }

@@ -14,6 +14,8 @@ struct WorkerFixture {
     let broker = MemoryBroker()
     let ledger = MemoryLedger()
     var handlers = JobHandlers()
+    /// The worker's.
+    var logger = Logger.quiet
     var configuration = WorkerConfiguration(
         queues: [.default], concurrency: 4, process: ProcessID(number: 7), pid: 1, host: "test",
         drainTimeout: .milliseconds(200))
@@ -30,7 +32,7 @@ struct WorkerFixture {
     func whileWorking(_ body: (ServiceGroup) async throws -> Void) async throws {
         let worker = Worker(
             configuration: configuration, handlers: handlers, broker: broker, ledger: ledger,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .quiet)
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup)], logger: .quiet

@@ -16,6 +16,7 @@ package enum LogKey: String {
     case count = "millrace.count"
     case elapsed = "millrace.elapsed"
     case delay = "millrace.delay"
+    case left = "millrace.left"
     case address = "millrace.address"
     case state = "millrace.state"
     case part = "millrace.part"

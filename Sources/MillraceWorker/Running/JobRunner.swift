@@ -12,6 +12,9 @@ import NIOCore
 actor JobRunner {
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
+    /// Whoever waits for the end wants to see that something happens.
+    private static let drainNoteInterval: Duration = .seconds(3)
+
     private nonisolated let eventLoop: any EventLoop
     private let configuration: WorkerConfiguration
     private let submitter: JobSubmitter
@@ -129,7 +132,14 @@ actor JobRunner {
 
     private func waitUntilIdle(for timeout: Duration) async {
         let deadline = ContinuousClock.now + timeout
+        var nextNote = ContinuousClock.now
         while !running.isEmpty || endingCount > 0, ContinuousClock.now < deadline {
+            if ContinuousClock.now >= nextNote {
+                logger.info(
+                    "draining, handlers still run",
+                    metadata: [.count: "\(running.count)", .left: "\((deadline - .now).components.seconds)s"])
+                nextNote += Self.drainNoteInterval
+            }
             await eventLoop.sleep(for: .milliseconds(10))
         }
     }

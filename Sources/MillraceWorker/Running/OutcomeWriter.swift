@@ -85,15 +85,23 @@ actor OutcomeWriter {
         }
     }
 
-    /// Returns when everything is written, or at the deadline; true when nothing is left.
-    func flush(within timeout: Duration) async -> Bool {
+    /// What is not written yet.
+    struct Unwritten: Equatable {
+        /// Outcomes that the ledger does not have.
+        var outcomes: Int
+        /// Leases of whose end the broker was not told, though the ledger has the outcomes.
+        var acknowledgements: Int
+    }
+
+    /// Returns when everything is written, or at the deadline; tells what is left then.
+    func flush(within timeout: Duration) async -> Unwritten {
         let deadline = ContinuousClock.now + timeout
         while !unrecorded.isEmpty || !unacknowledged.isEmpty {
             let left = deadline - ContinuousClock.now
-            guard left > .zero else { return false }
+            guard left > .zero else { break }
             await eventLoop.sleep(for: min(left, .milliseconds(10)))
         }
-        return true
+        return Unwritten(outcomes: unrecorded.count, acknowledgements: unacknowledged.count)
     }
 
     private func stop() {
