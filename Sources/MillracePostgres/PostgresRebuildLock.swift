@@ -5,13 +5,10 @@ import PostgresDriver
 
 extension PostgresLedger {
     public func lockRebuild(of queue: QueueName) async throws(LedgerError) -> (any RebuildLock)? {
-        // FNV-1a: the same in every process.
-        let hash = "millrace.rebuild.\(queue)".utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
-        }
         do throws(PostgresError) {
             return try await AdvisoryLock.tryAcquire(
-                key: Int64(bitPattern: hash), configuration.session(), deadline: configuration.callTimeout
+                key: AdvisoryLock.key(of: "millrace.rebuild.\(queue)"), configuration.session(),
+                deadline: configuration.callTimeout
             ).map(PostgresRebuildLock.init)
         } catch {
             throw LedgerError(error)

@@ -8,6 +8,12 @@ package final class AdvisoryLock: Sendable {
 
     private init(_ connection: PostgresConnection) { self.connection = connection }
 
+    /// The key of a lock with a name; FNV-1a, so the same in every process.
+    package static func key(of name: String) -> Int64 {
+        Int64(
+            bitPattern: name.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+    }
+
     /// Takes the lock if nobody holds it; nil if somebody does.
     /// - Parameter deadline: connecting included.
     package static func tryAcquire(

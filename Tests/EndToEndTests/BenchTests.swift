@@ -68,6 +68,37 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(3)))
+    func `what a killed one leaves is removed by the next, and not what another one works with`() async throws {
+        try await Mill.with { mill in
+            let arguments = ["bench", "--jobs", "5000", "--runs", "99"]
+            let killed = try Child(
+                "bench", Repository.executable, arguments, environment: mill.environment,
+                logFolder: mill.stores.folder)
+            let isAtIt = await eventually(within: .seconds(60)) { killed.log.contains("run 1 of 99") }
+            #expect(isAtIt, "\(killed.log)")
+            killed.signal(SIGKILL)
+            _ = await killed.exitCode(within: 20)
+            #expect(try await mill.stores.rows("SELECT name FROM millrace.queues").count == 2)
+
+            let next = try Child(
+                "bench", Repository.executable, arguments, environment: mill.environment,
+                logFolder: mill.stores.folder)
+            let isNextAtIt = await eventually(within: .seconds(60)) { next.log.contains("run 1 of 99") }
+            #expect(isNextAtIt, "\(next.log)")
+            #expect(next.log.components(separatedBy: "which a measurement left that was killed").count == 3)
+            let beside = try Child(
+                "bench", Repository.executable, ["bench", "--jobs", "100", "--runs", "1", "--yes"],
+                environment: mill.environment, logFolder: mill.stores.folder)
+            #expect(await beside.exitCode(within: 60) == 0, "\(beside.log)")
+            #expect(!beside.log.contains("left that was killed"), "\(beside.log)")
+
+            next.signal(SIGINT)
+            #expect(await next.exitCode(within: 60) == 130, "\(next.log)")
+            try await expectNothingLeft(in: mill)
+        }
+    }
+
     private func expectNothingLeft(in mill: Mill) async throws {
         #expect(try await mill.count("true") == 0)
         #expect(try await mill.stores.rows("SELECT name FROM millrace.queues") == [])

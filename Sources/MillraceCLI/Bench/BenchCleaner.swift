@@ -10,6 +10,36 @@ struct BenchCleaner: Sendable {
     let stores: Stores
     let databaseURL: String
 
+    /// Held while a queue is measured with: one whose lock is free was left behind by a process that was killed.
+    func lock(_ queue: BenchQueue) async throws(CommandError) -> AdvisoryLock? {
+        do throws(PostgresError) {
+            return try await AdvisoryLock.tryAcquire(
+                key: AdvisoryLock.key(of: "millrace.bench.\(queue.name)"), PostgresConfiguration(url: databaseURL))
+        } catch {
+            throw CommandError(.unavailable, "PostgreSQL: \(error.message)")
+        }
+    }
+
+    /// Removes what measurements left that could not clean up; returns their queues.
+    func cleanLeftovers(now: Timestamp) async throws -> [QueueName] {
+        var cleaned: [QueueName] = []
+        for queue in try await stores.ledger.queues().compactMap({ BenchQueue($0.queue) }) {
+            guard let lock = try await lock(queue) else { continue }
+            let result: Result<Void, CommandError>
+            do throws(CommandError) {
+                // Older jobs are gone by themselves.
+                try await clean([queue], since: max(queue.madeAt, now + (.zero - Limits.retention)))
+                result = .success(())
+            } catch {
+                result = .failure(error)
+            }
+            await lock.release()
+            try result.get()
+            cleaned.append(queue.name)
+        }
+        return cleaned
+    }
+
     /// - Parameter start: when the first of its jobs was made, by this machine's clock.
     func clean(_ queues: [BenchQueue], since start: Timestamp) async throws(CommandError) {
         do throws(PostgresError) {

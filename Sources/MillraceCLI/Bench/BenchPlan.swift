@@ -34,15 +34,31 @@ struct BenchPlan: Sendable {
 }
 
 /// A queue that nobody else knows: no pool takes from it.
-struct BenchQueue: Sendable {
+///
+/// Its name says when it was made: `bench-`, then 12 hexadecimal digits of Unix ms and 4 of chance.
+struct BenchQueue: Sendable, Equatable {
     static let kind: JobKind = "bench.echo"
+    private static let prefix = "bench-"
 
     let name: QueueName
+    let madeAt: Timestamp
 
-    init(using generator: inout some RandomNumberGenerator) {
-        let number = ProcessID(number: generator.next())
-        guard let name = QueueName("bench-\(number)") else { preconditionFailure("a queue's name of legal characters") }
+    init(at now: Timestamp, using generator: inout some RandomNumberGenerator) {
+        let chance = UInt64.random(in: 0...0xFFFF, using: &generator)
+        let number = ProcessID(number: UInt64(bitPattern: now.unixMilliseconds) << 16 | chance)
+        guard let name = QueueName("\(Self.prefix)\(number)") else {
+            preconditionFailure("a queue's name of legal characters")
+        }
         self.name = name
+        madeAt = now
+    }
+
+    /// nil for a name that no measurement gave.
+    init?(_ name: QueueName) {
+        guard name.name.hasPrefix(Self.prefix), let number = ProcessID(String(name.name.dropFirst(Self.prefix.count)))
+        else { return nil }
+        self.name = name
+        madeAt = Timestamp(unixMilliseconds: Int64(number.number >> 16))
     }
 
     func jobs(_ count: Int, _ plan: BenchPlan) -> [NewJob] {

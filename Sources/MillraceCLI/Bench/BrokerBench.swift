@@ -9,7 +9,7 @@ struct BrokerBench {
         var redisMicrosecondsPerJob: Double
     }
 
-    // The ledger does not know the queue, so nobody rebuilds it, and any epoch will do.
+    // No worker takes from the queue, so nobody rebuilds it, and any epoch will do.
     private static let epoch = Epoch(number: 1)
 
     let plan: BenchPlan

@@ -4,6 +4,7 @@ import ArgumentParser
 import Logging
 import Millrace
 import MillraceAPI
+import PostgresDriver
 
 /// `millrace bench`
 struct BenchCommand: ContextCommand {
@@ -54,6 +55,9 @@ struct BenchCommand: ContextCommand {
             let facts = try await StoreInspector(
                 addresses: addresses, schema: context.parts.schema, now: context.now, logger: logger
             ).redis()
+            try await stores.checkBroker()
+            try await stores.ledger.check()
+            try await removeLeftovers(stores, addresses, context)
             try await refuseUnfit(stores, facts)
             let figures = try await unlessInterrupted(context) {
                 try await BenchMeter.with(addresses, logger: logger) { meter in
@@ -70,9 +74,16 @@ struct BenchCommand: ContextCommand {
 
     // MARK: - Whether it may
 
+    private func removeLeftovers(
+        _ stores: Stores, _ addresses: StoreAddresses, _ context: CommandContext
+    ) async throws {
+        let cleaner = BenchCleaner(stores: stores, databaseURL: addresses.databaseURL)
+        for queue in try await cleaner.cleanLeftovers(now: context.now()) {
+            context.console.note("removed the queue \(queue), which a measurement left that was killed")
+        }
+    }
+
     private func refuseUnfit(_ stores: Stores, _ redis: RedisFacts) async throws {
-        try await stores.checkBroker()
-        try await stores.ledger.check()
         if redis.bytesMax > 0, redis.bytesMax - redis.usedBytes < 2 * plan.redisBytes {
             throw CommandError(
                 .conflict,
@@ -113,11 +124,19 @@ struct BenchCommand: ContextCommand {
         _ stores: Stores, _ meter: BenchMeter, _ addresses: StoreAddresses, _ context: CommandContext
     ) async throws -> [BenchFigure] {
         var generator = SystemRandomNumberGenerator()
-        let queues = [BenchQueue(using: &generator), BenchQueue(using: &generator)]
-        let cleaner = BenchCleaner(stores: stores, databaseURL: addresses.databaseURL)
         let start = Timestamp.now()
+        let queues = [
+            BenchQueue(at: start, using: &generator), BenchQueue(at: start + .milliseconds(1), using: &generator),
+        ]
+        let cleaner = BenchCleaner(stores: stores, databaseURL: addresses.databaseURL)
+        var locks: [AdvisoryLock] = []
         let result: Result<[BenchFigure], any Error>
         do {
+            for queue in queues {
+                if let lock = try await cleaner.lock(queue) { locks.append(lock) }
+                // Should this process be killed, the next measurement finds it.
+                try await stores.ledger.ensureQueue(queue.name)
+            }
             let broker = BrokerBench(plan: plan, queue: queues[0], broker: stores.broker, meter: meter)
             let path = PathBench(
                 plan, queue: queues[1], stores: stores, meter: meter, logger: context.logger(.error))
@@ -134,6 +153,7 @@ struct BenchCommand: ContextCommand {
             let names = queues.map(\.name.name).joined(separator: " and ")
             context.console.complain("jobs of the queues \(names) are left in the stores: \(error)")
         }
+        for lock in locks { await lock.release() }
         return try result.get()
     }
 
