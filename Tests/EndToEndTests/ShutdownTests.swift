@@ -33,4 +33,25 @@ import Testing
             #expect(try await mill.count("state = 'running'") == 1)
         }
     }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `the first signal says that it drains, the second one ends at once and says what that means`() async throws {
+        try await Mill.with { mill in
+            try await mill.startAPI()
+            let worker = try mill.startWorker(concurrency: 4)
+            _ = try await mill.submit(1, kind: "diagnostics.sleep", payload: { _ in #"{"ms":60000}"# })
+            _ = try await eventually(within: .seconds(20)) { try await mill.count("state = 'running'") == 1 }
+
+            worker.signal(SIGTERM)
+            let drains = await eventually(within: .seconds(20)) {
+                worker.log.contains("millrace: draining: running handlers have up to 25s; Ctrl-C again ends it at once")
+                    && worker.log.contains("info draining, handlers still run count=1")
+            }
+            worker.signal(SIGTERM)
+
+            #expect(drains, "\(worker.log)")
+            #expect(await worker.exitCode(within: 10) == 128 + SIGTERM)
+            #expect(worker.log.contains("millrace: ended at once: jobs that ran run again elsewhere"), "\(worker.log)")
+        }
+    }
 }

@@ -29,8 +29,21 @@ struct CommandContext: Sendable {
 
     /// For a process that people signal. A child hears of a shutdown from its supervisor, and often from whoever told
     /// all processes of a service to end, too: that is no second wish, and its supervisor will kill it if need be.
-    var secondSignal: SecondSignal? {
-        environment[Lifeline.variable] == nil ? SecondSignal() : nil
+    ///
+    /// - Parameters:
+    ///   - drain: what the first one makes of what runs.
+    ///   - loss: what becomes of it at the second one.
+    func secondSignal(
+        drain: String, loss: String, beforeEnd: @escaping @Sendable () -> Void = {}
+    ) -> SecondSignal? {
+        guard environment[Lifeline.variable] == nil else { return nil }
+        let (console, program) = (console, Program.name)
+        return SecondSignal(
+            onFirst: { console.note("\(program): draining: \(drain); Ctrl-C again ends it at once") },
+            beforeEnd: {
+                beforeEnd()
+                console.note("\(program): ended at once: \(loss)")
+            })
     }
 
     func handlers(for file: WorkersFile) -> JobHandlers {

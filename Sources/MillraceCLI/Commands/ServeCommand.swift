@@ -39,7 +39,9 @@ struct ServeCommand: ContextCommand {
         let check = StoreCheck(gate: StoreGate(stores: stores, logger: logger))
         do {
             try await ServiceRunner.run(
-                [check] + application.services + [server], logger: logger, secondSignal: context.secondSignal)
+                [check] + application.services + [server], logger: logger,
+                secondSignal: context.secondSignal(
+                    drain: "requests under way are finished", loss: "what requests under way came to is not told"))
         } catch let error as APIError {
             throw CommandError(error.code == .addressRefused ? .usage : .system, error.message)
         }

@@ -4,6 +4,7 @@ import ArgumentParser
 import FoundationEssentials
 import Logging
 import Millrace
+import MillraceAPI
 
 #if canImport(Glibc)
     import Glibc
@@ -51,7 +52,11 @@ struct UpCommand: ContextCommand {
         let supervisor = Supervisor(
             launch: launch(settings, level, context), processes: processes, broker: stores.broker,
             ledger: stores.ledger, logger: logger)
-        try await ServiceRunner.run([supervisor], logger: logger, secondSignal: SecondSignal { processes.killAll() })
+        try await ServiceRunner.run(
+            [supervisor], logger: logger,
+            secondSignal: context.secondSignal(
+                drain: "running handlers have up to \(settings.drainTimeoutMax.text)",
+                loss: WorkCommand.lossAtOnce, beforeEnd: { processes.killAll() }))
         await stores.close()
     }
 

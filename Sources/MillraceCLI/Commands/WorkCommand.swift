@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Millrace
+import MillraceAPI
 import MillraceWorker
 import NIOCore
 import NIOPosix
@@ -56,9 +57,14 @@ struct WorkCommand: ContextCommand {
         let gate = StoreGate(stores: stores, logger: logger)
         try await ServiceRunner.run(
             [GatedService(gate: gate, service: worker)], on: DelegatingTaskExecutor { eventLoop.execute($0) },
-            logger: logger, secondSignal: context.secondSignal)
+            logger: logger,
+            secondSignal: context.secondSignal(
+                drain: "running handlers have up to \(settings.drainTimeout.text)", loss: WorkCommand.lossAtOnce))
         await stores.close()
     }
+
+    /// What becomes of the jobs of a process that is killed.
+    static let lossAtOnce = "jobs that ran run again elsewhere, within about \(Limits.lease.text)"
 
     private func settings(in file: WorkersFile) throws(CommandError) -> WorkersFile.PoolSettings {
         var settings = WorkersFile.PoolSettings(name: "")

@@ -69,6 +69,9 @@ struct WorkersFile: Sendable, Equatable {
                 + "raise max_connections, or lower the pools' counts or database_connections in workers.yml")
     }
 
+    /// Of the pool whose handlers may go on longest.
+    var drainTimeoutMax: Duration { pools.map(\.drainTimeout).max() ?? .zero }
+
     func pool(named name: String) -> PoolSettings? {
         pools.first { $0.name == name }
     }
