@@ -7,6 +7,12 @@ package import Millrace
 import NIOCore
 public import ServiceLifecycle
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The HTTP API: accepts jobs, tells what became of them, and lets operators see to queues and pools.
 ///
 /// As there are no keys yet, it listens on loopback addresses only.
@@ -71,7 +77,9 @@ public struct APIServer: Service {
                 do {
                     try await application.run()
                 } catch let error as IOError {
-                    throw APIError(.bindFailed, "\(host):\(configuration.port): \(error)")
+                    throw APIError(
+                        error.errnoCode == EADDRINUSE ? .portTaken : .bindFailed,
+                        "\(host):\(configuration.port): \(String(cString: strerror(error.errnoCode)))")
                 }
             }
         } onGracefulShutdown: {

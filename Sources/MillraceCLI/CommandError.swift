@@ -8,7 +8,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         let exitCode: Int32
         /// The job that was waited for failed or was cancelled.
         static let jobFailed = Code(exitCode: 1)
-        /// The command line, the environment or `workers.yml` is at fault.
+        /// The command line, the environment or `workers.yml` is at fault, or the port that it names cannot be had.
         static let usage = Code(exitCode: 2)
         static let notFound = Code(exitCode: 3)
         /// What is there is in a state that forbids it.
@@ -17,7 +17,7 @@ struct CommandError: Error, Equatable, CustomStringConvertible {
         static let unavailable = Code(exitCode: 69)
         /// A bug.
         static let unexpected = Code(exitCode: 70)
-        /// The machine refuses a process, a file or a port.
+        /// The machine refuses a process or a file.
         static let system = Code(exitCode: 71)
         static let timedOut = Code(exitCode: 124)
         /// Ctrl-C, after what had to be put in order was.

@@ -206,7 +206,8 @@ import Testing
             await #expect {
                 try await APIFixture.run({ $0.port = api.client.port }) { _ in }
             } throws: { error in
-                (error as? APIError)?.code == .bindFailed
+                let message = "127.0.0.1:\(api.client.port): Address already in use"
+                return (error as? APIError)?.code == .portTaken && (error as? APIError)?.message == message
             }
         }
     }

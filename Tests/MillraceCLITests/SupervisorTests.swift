@@ -87,6 +87,25 @@ struct SupervisorTests {
         }
     }
 
+    @Test func `an API that cannot work as it is told ends everything, at once and in order`() async throws {
+        let fixture = try Fixture(
+            pools: [Self.photos], runsAPI: true,
+            "if [ $1 = serve ]; then sleep 0.2; exit 2; fi; trap 'echo ends; exit 0' TERM; echo $*; "
+                + "while :; do sleep 0.02; done")
+
+        await #expect(throws: APIRefused.self) { try await fixture.supervisor.run() }
+
+        #expect(fixture.said("photos").count { $0 == "ends" } == 2)
+    }
+
+    @Test func `an API that ends in another way is started again`() async throws {
+        let fixture = try Fixture(pools: [], runsAPI: true, "echo $1; exit 71")
+
+        try await fixture.run {
+            await eventually("started again") { fixture.said("api").count >= 2 }
+        }
+    }
+
     @Test func `a count in the ledger changes a pool while it runs`() async throws {
         let fixture = try Fixture(pools: [Self.photos], Self.waiting)
         func running() -> Int {

@@ -6,7 +6,9 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
         public let description: String
         /// The host to listen on is not a loopback address.
         public static let addressRefused = Code(description: "address refused")
-        /// The port is taken, or may not be used.
+        /// Another program listens on the port.
+        public static let portTaken = Code(description: "port taken")
+        /// The port may not be used, or the machine does not have the address.
         public static let bindFailed = Code(description: "bind failed")
     }
 

@@ -43,8 +43,17 @@ struct ServeCommand: ContextCommand {
                 secondSignal: context.secondSignal(
                     drain: "requests under way are finished", loss: "what requests under way came to is not told"))
         } catch let error as APIError {
-            throw CommandError(error.code == .addressRefused ? .usage : .system, error.message)
+            throw Self.refusal(error, port: configuration.port)
         }
         await stores.close()
+    }
+
+    /// Trying again does not help, which `up` takes from the exit code.
+    private static func refusal(_ error: APIError, port: Int) -> CommandError {
+        guard error.code == .portTaken else { return CommandError(.usage, error.message) }
+        return CommandError(
+            .usage,
+            "\(error.message): stop what listens there (ss -ltnp 'sport = :\(port)' names it), or choose another port "
+                + "with --port or api.port in workers.yml")
     }
 }

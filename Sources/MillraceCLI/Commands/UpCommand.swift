@@ -5,6 +5,7 @@ import FoundationEssentials
 import Logging
 import Millrace
 import MillraceAPI
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -46,17 +47,23 @@ struct UpCommand: ContextCommand {
         // Whoever started us may have had it ignored, and then nobody would learn how a child ended.
         signal(SIGCHLD, SIG_DFL)
         let note = context.console.note
+        let words = LastWords(program: Program.name)
         let processes = try ChildProcesses(executable: Self.executable()) { name, pid, line in
+            if name == "\(PoolPlan.Role.api)" { words.hear(line) }
             note("\(name)[\(pid)] \(line)")
         }
         let supervisor = Supervisor(
             launch: launch(settings, level, context), processes: processes, broker: stores.broker,
             ledger: stores.ledger, logger: logger)
-        try await ServiceRunner.run(
-            [supervisor], logger: logger,
-            secondSignal: context.secondSignal(
-                drain: "running handlers have up to \(settings.drainTimeoutMax.text)",
-                loss: WorkCommand.lossAtOnce, beforeEnd: { processes.killAll() }))
+        do {
+            try await ServiceRunner.run(
+                [supervisor], logger: logger,
+                secondSignal: context.secondSignal(
+                    drain: "running handlers have up to \(settings.drainTimeoutMax.text)",
+                    loss: WorkCommand.lossAtOnce, beforeEnd: { processes.killAll() }))
+        } catch is APIRefused {
+            throw CommandError(.usage, words.error ?? "the API does not start, see its lines above")
+        }
         await stores.close()
     }
 
@@ -108,5 +115,21 @@ struct UpCommand: ContextCommand {
             }
             return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         #endif
+    }
+}
+
+/// What the API said last of why it ends, to be the last line that a person sees.
+private final class LastWords: Sendable {
+    private let program: String
+    private let state = Mutex<String?>(nil)
+    var error: String? { state.withLock { $0 } }
+
+    init(program: String) {
+        self.program = program
+    }
+
+    func hear(_ line: String) {
+        guard let words = Console.complaint(of: program, in: line) else { return }
+        state.withLock { $0 = words }
     }
 }

@@ -57,6 +57,8 @@ struct StoreGate: Sendable {
                 if isWaiting { logger.info("store answers", metadata: [.part: "\(store)"]) }
                 return
             }
+            // Whoever ends meanwhile has cancelled the call, of which the store knows nothing.
+            try Task.checkCancellation()
             if !isWaiting {
                 logger.warning("store is away, waiting for it", metadata: [.part: "\(store)", .error: "\(reason)"])
             }

@@ -16,7 +16,8 @@ import ServiceLifecycle
 /// `millrace scale` works while this runs; while the ledger is away the last known ones hold, before that those of the
 /// file. Of each worker that ended, the stores are told what only its parent knows: see `Supervisor+Reports.swift`.
 ///
-/// On graceful shutdown all children are told to end, and it returns when they have.
+/// On graceful shutdown all children are told to end, and it returns when they have. The same when the API says at the
+/// start that it cannot work as it was told to, such as on a port that another program has: that would be so each time.
 actor Supervisor: Service {
     /// How to start a child.
     struct Launch: Sendable {
@@ -48,8 +49,12 @@ actor Supervisor: Service {
         let role: PoolPlan.Role
         let process: ProcessID
         let queues: [QueueName]
+        let startedAt: PoolPlan.Instant
         var pid: pid_t?
     }
+
+    /// An API that lived for so long had what it needs.
+    private static let apiProvenAfter: Duration = .seconds(10)
 
     nonisolated let broker: any JobBroker
     nonisolated let ledger: any JobLedger
@@ -61,6 +66,8 @@ actor Supervisor: Service {
     private var children: [PoolPlan.ChildID: Child] = [:]
     private var counts: [String: Int] = [:]
     private var areCountsMissing = false
+    private var isAPIProven = false
+    private var isAPIRefused = false
     /// When reports of children that ended are given up; nil while everything goes on.
     var reportsEnd: ContinuousClock.Instant?
 
@@ -79,6 +86,8 @@ actor Supervisor: Service {
     }
 
     /// Returns after a graceful shutdown, when no child runs any more.
+    ///
+    /// - Throws: ``APIRefused``, when no child runs any more.
     func run() async throws {
         let (events, inbox) = AsyncStream.makeStream(of: Event.self)
         plan.wish(launch.runsAPI ? 1 : 0, of: .api)
@@ -101,6 +110,7 @@ actor Supervisor: Service {
             reportsEnd = .now + .seconds(5)
         }
         logger.info("supervisor ended")
+        if isAPIRefused { throw APIRefused() }
     }
 
     private var now: PoolPlan.Instant { ContinuousClock.now - startedAt }
@@ -148,7 +158,7 @@ actor Supervisor: Service {
             arguments = ["work", "--pool", name] + launch.commonOptions
             queues = launch.file.pool(named: name)?.queues ?? []
         }
-        children[id] = Child(role: role, process: process, queues: queues)
+        children[id] = Child(role: role, process: process, queues: queues, startedAt: now)
         do throws(CommandError) {
             children[id]?.pid = try processes.start(
                 id, name: "\(role)", arguments: arguments, environment: environment
@@ -171,7 +181,17 @@ actor Supervisor: Service {
         }
         var generator = SystemRandomNumberGenerator()
         plan.ended(id, at: now, using: &generator)
-        return children.removeValue(forKey: id)
+        let child = children.removeValue(forKey: id)
+        if let child, child.role == .api { noteAPI(child, ending) }
+        return child
+    }
+
+    private func noteAPI(_ child: Child, _ ending: ChildEnding) {
+        isAPIProven = isAPIProven || now - child.startedAt >= Self.apiProvenAfter
+        guard ending == .exited(CommandError.Code.usage.exitCode), !isAPIProven, !plan.isShuttingDown else { return }
+        isAPIRefused = true
+        logger.error("the API cannot start, everything is stopped", metadata: [.count: "\(children.count)"])
+        plan.shutDown()
     }
 
     private func wish(_ counts: [String: Int]?) {
@@ -220,3 +240,6 @@ actor Supervisor: Service {
         }
     }
 }
+
+/// The API ended at the start with the word that it cannot work as it was told to; what it said of it was on its lines.
+struct APIRefused: Error {}
