@@ -43,6 +43,8 @@ postgres_start() {
             -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200 "${options[@]}" \
             </dev/null >"$dir/log" 2>&1 9>&- &
         echo $! >"$dir/pid"
+        # Else the shell would say "Killed" and its whole command line when it dies.
+        disown "$!"
         echo "$port" >"$dir/port"
         if postgres_wait_until_ready "$dir" "$binaries"; then
             if [[ $kind == durable ]]; then postgres_create_database "$dir" "$binaries"; fi

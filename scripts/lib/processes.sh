@@ -29,6 +29,7 @@ process_stop() {
 port_to_try() { echo $((20000 + RANDOM % 12000)); }
 
 child_pid=''        # the child that child_run waits for
+child_forwards_again=''  # set: a second signal is forwarded too, to a child that then ends at once
 child_signals=0     # how many signals were forwarded to it, or came while it ended
 
 # child_run COMMAND…: runs it in a session of its own and returns its exit code. A Ctrl-C thus reaches the script alone,
@@ -68,6 +69,8 @@ child_forward() {
     if [[ ! $child_pid ]]; then exit "$2"; fi
     child_signals=$((child_signals + 1))
     if ((child_signals == 1)); then
+        kill -s "$1" "$child_pid" 2>/dev/null || true
+    elif [[ $child_forwards_again ]] && ((child_signals == 2)); then
         kill -s "$1" "$child_pid" 2>/dev/null || true
     else
         say "still stopping; to end it at once: kill -9 $child_pid"

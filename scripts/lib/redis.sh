@@ -26,6 +26,8 @@ redis_start() {
         LC_ALL=C setsid redis-server --bind 127.0.0.1 --port "$port" --daemonize no --dir "$dir/data" \
             --maxmemory-policy noeviction "${options[@]}" </dev/null >"$dir/log" 2>&1 9>&- &
         echo $! >"$dir/pid"
+        # Else the shell would say "Killed" and its whole command line when it dies.
+        disown "$!"
         echo "$port" >"$dir/port"
         if redis_wait_until_ready "$dir"; then return; fi
         grep -q 'Address already in use' "$dir/log" || break
