@@ -10,7 +10,7 @@ import NIOCore
 /// One process rebuilds a queue, under a lock of the ledger:
 ///
 /// 1. raise the epoch in the ledger, and make the broker's one nobody's, with the settings copied;
-/// 2. wait two extend periods, in which live workers declare again what they run;
+/// 2. wait two extend periods, in which live workers declare again what they run; much shorter when nothing runs;
 /// 3. push all unfinished rows, which is a no-op for those that are known by then;
 /// 4. write the new epoch, last: a crash on the way leaves it missing, and another process starts over.
 ///
@@ -26,6 +26,9 @@ actor QueueEpochs {
     }
 
     private static let pause: Duration = .milliseconds(500)
+    /// Processes look at the server twice a second, and reconnect within a second.
+    private static let noticeMax: Duration = .seconds(2)
+    private static let runningPagesMax = 20
 
     private nonisolated let eventLoop: any EventLoop
     private let broker: any JobBroker
@@ -143,11 +146,17 @@ actor QueueEpochs {
 
     private func rebuild(_ queue: QueueName, serverID: String, lock: any RebuildLock) async throws -> Known? {
         if let standing = try await standing(queue, serverID: serverID) { return standing }
-        logger.warning("broker lost data, rebuilding queue from the ledger", metadata: [.queue: "\(queue)"])
+        let isKept = try await isKept(queue)
+        if isKept {
+            // A restart with its data, or a failover: as a rule nothing is missing, but nobody can know.
+            logger.info("broker was restarted, queue is compared with the ledger", metadata: [.queue: "\(queue)"])
+        } else {
+            logger.warning("broker lost data, rebuilding queue from the ledger", metadata: [.queue: "\(queue)"])
+        }
         let start = ContinuousClock.now
         let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: .rebuilding)
-        await eventLoop.sleep(for: extendInterval * 2)
+        try await awaitDeclarations(of: queue)
         let push = PagedPush(broker: broker, ledger: ledger)
         var pushed = 0
         var after: JobID?
@@ -165,13 +174,48 @@ actor QueueEpochs {
         } while after != nil
         guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: epoch)
-        logger.warning(
-            "queue rebuilt",
-            metadata: [
+        logger.log(
+            level: isKept && pushed == 0 ? .info : .warning, "queue rebuilt",
+            metadata: Logger.Metadata([
                 .queue: "\(queue)", .epoch: "\(epoch.number)", .count: "\(pushed)",
-                .elapsed: "\(ContinuousClock.now - start)",
-            ])
+                .elapsed: "\((ContinuousClock.now - start).milliseconds)ms",
+            ]))
         return Known(epoch: epoch, serverID: serverID)
+    }
+
+    /// Whether the broker still has the epoch that the ledger knows; also an older copy of the data has it.
+    private func isKept(_ queue: QueueName) async throws -> Bool {
+        let standing = try await settings(of: queue).epoch
+        return try await broker.epoch(of: queue) == standing
+    }
+
+    /// Waits until live workers have declared again what they hold, which they do at an extension, or as soon as they
+    /// notice the new server.
+    ///
+    /// Where nothing of the queue runs, only leases that were reserved and not claimed yet could be missed. Nothing is
+    /// reserved any more, and their holders notice the server, or their claims arrive, well within the shorter wait: it
+    /// is the longer one after all when something runs by then. One that does both later still has its claim refused
+    /// when the job was claimed anew, or loses its lease at the next extension.
+    private func awaitDeclarations(of queue: QueueName) async throws {
+        let all = extendInterval * 2
+        let short = min(Self.noticeMax, all)
+        guard try await !runsAnything(queue) else { return await eventLoop.sleep(for: all) }
+        await eventLoop.sleep(for: short)
+        if try await runsAnything(queue) { await eventLoop.sleep(for: all - short) }
+    }
+
+    /// True also when it would take too long to find out.
+    private func runsAnything(_ queue: QueueName) async throws -> Bool {
+        var after: JobID?
+        for _ in 0..<Self.runningPagesMax {
+            let page = try await ledger.unfinished(
+                age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
+                limit: Limits.storeBatchMax)
+            if page.contains(where: \.isRunning) { return true }
+            guard page.count == Limits.storeBatchMax else { return false }
+            after = page.last?.job.id
+        }
+        return true
     }
 
     private func settings(of queue: QueueName) async throws -> QueueSettings {
