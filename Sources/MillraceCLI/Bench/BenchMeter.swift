@@ -68,9 +68,10 @@ struct BenchMeter: Sendable {
                 PostgresConfiguration(url: url), deadline: .now + deadline)
             do throws(PostgresError) {
                 let rows = try await connection.query(whereabouts, deadline: .now + deadline).rows
+                let isHere = try rows.first?.bool(1) ?? false
+                // While the connection lasts: its process ends with it.
+                let backend = isHere ? ProcessTimes.status(of: Int32(clamping: try rows[0].integer(0))) : nil
                 await connection.close()
-                guard let row = rows.first, try row.bool(1) else { return nil }
-                let backend = ProcessTimes.status(of: Int32(clamping: try row.integer(0)))
                 return backend.flatMap { $0.name == "postgres" ? $0.parent : nil }
             } catch {
                 await connection.close()
