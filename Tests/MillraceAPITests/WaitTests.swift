@@ -100,7 +100,7 @@ import Testing
             let answered = probe.count(of: "request answered")
             try await api.client.withConnection { connection in
                 try await connection.write(api.client.request("GET", "/v1/jobs/\(id)/result?wait=60s", [], nil))
-                await eventually("the wait began") { api.ledger.calls(of: .jobs) > 0 }
+                await eventually("the wait began") { api.ledger.calls(of: .summaries) > 0 }
             }
 
             await eventually("the request is over") { probe.count(of: "request answered") > answered }
@@ -111,7 +111,7 @@ import Testing
         try await APIFixture.run({ $0.waitersMax = 1 }) { api in
             let id = try await api.submit()
             async let first = api.client.send("GET", "/v1/jobs/\(id)/result?wait=30s")
-            await eventually("the first waits") { api.ledger.calls(of: .jobs) > 0 }
+            await eventually("the first waits") { api.ledger.calls(of: .summaries) > 0 }
 
             let second = try await api.client.send("GET", "/v1/jobs/\(id)/result?wait=30s")
 
@@ -132,7 +132,7 @@ import Testing
             client.value = Task {
                 reply.value = try await api.client.send("GET", "/v1/jobs/\(id)/result?wait=60s")
             }
-            await eventually("the wait began") { api.ledger.calls(of: .jobs) > 0 }
+            await eventually("the wait began") { api.ledger.calls(of: .summaries) > 0 }
         }
 
         try await client.value?.value

