@@ -93,9 +93,10 @@ struct SubmitRoutes: Sendable {
         switch await waiter.wait(for: id, atMost: wait, request) {
         case .finished(let job): return Self.answer(with: job)
         case .unfinished(let seen):
-            guard let job = await waiter.current(id) ?? seen else { return stored.answer(isReplay: isReplay) }
-            if job.state.isFinal { return Self.answer(with: job) }
-            return Self.answer(to: id, state: job.state).answer(isReplay: isReplay)
+            let job = await waiter.current(id)
+            if let job, job.state.isFinal { return Self.answer(with: job) }
+            guard let state = job?.state ?? seen?.state else { return stored.answer(isReplay: isReplay) }
+            return Self.answer(to: id, state: state).answer(isReplay: isReplay)
         case .missing, .unreadable, .refused: return stored.answer(isReplay: isReplay)
         }
     }

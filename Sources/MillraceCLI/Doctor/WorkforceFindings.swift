@@ -14,7 +14,7 @@ enum WorkforceFindings {
         return findings(rows, workforce, ready: ready)
     }
 
-    static func findings(_ rows: [QueueRow], _ workforce: Workforce, ready: [JobRecord]) -> [Finding] {
+    static func findings(_ rows: [QueueRow], _ workforce: Workforce, ready: [JobSummary]) -> [Finding] {
         let count = workforce.workers.count
         let unserved = rows.filter(\.isUnserved).map(\.unservedRemark)
         let byPlace = Dictionary(grouping: ready) { Place(queue: $0.queue, kind: $0.kind) }

@@ -213,7 +213,7 @@ actor QueueEpochs {
                 limit: Limits.storeBatchMax)
             if page.contains(where: \.isRunning) { return true }
             guard page.count == Limits.storeBatchMax else { return false }
-            after = page.last?.job.id
+            after = page.last?.id
         }
         return true
     }
