@@ -137,7 +137,7 @@ package struct Migrator: Sendable {
         _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
     ) async throws(PostgresError) {
         // Asked first, as even `IF NOT EXISTS` needs the right to create, which a later release's role may lack.
-        if try await hasTable(connection, limit) { return }
+        if try await hasTable(connection, limit) { return try await addColumn(connection, limit) }
         let statements = [
             "CREATE SCHEMA IF NOT EXISTS \(Self.quoted(schema))",
             """
@@ -152,6 +152,21 @@ package struct Migrator: Sendable {
             _ = try await connection.query(
                 PostgresStatement(name: "create migration table", sql: sql), deadline: limit)
         }
+    }
+
+    /// For a table that was made before migrations said what they allow.
+    private func addColumn(
+        _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) {
+        let find = PostgresStatement(
+            name: "find migration column",
+            sql: "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'allows')")
+        let result = try await connection.query(find, [.text(qualifiedTable)], deadline: limit)
+        if try result.rows.first?.bool(0) == true { return }
+        _ = try await connection.query(
+            PostgresStatement(
+                name: "add migration column", sql: "ALTER TABLE \(qualifiedTable) ADD COLUMN IF NOT EXISTS allows text"),
+            deadline: limit)
     }
 
     private func hasTable(

@@ -32,6 +32,29 @@ import Testing
         #expect(try await values("once") == [1, 2])
     }
 
+    @Test func `a database that was migrated before migrations said what they allow is taken on`() async throws {
+        try await TestPostgres.withPool { pool in
+            for sql in [
+                "CREATE SCHEMA before",
+                "CREATE TABLE before.schema_migrations (name text PRIMARY KEY, "
+                    + "applied_at timestamptz NOT NULL DEFAULT clock_timestamp())",
+                "INSERT INTO before.schema_migrations (name) VALUES ('m0001_first')",
+            ] {
+                _ = try await pool.query(PostgresStatement(name: "prepare", sql: sql), deadline: .seconds(10))
+            }
+        }
+        let next = Migration(name: "m0002_next", sql: "SELECT 1", allows: "m0001_first")
+
+        #expect(try await migrator("before", first, next).run(deadline: .seconds(10)) == ["m0002_next"])
+
+        let status = try await migrator("before", first, next).status(deadline: .seconds(10))
+        #expect(
+            status.applied == [
+                AppliedMigration(name: "m0001_first"), AppliedMigration(name: "m0002_next", allows: "m0001_first"),
+            ])
+        #expect(status.pending == [])
+    }
+
     @Test func `the status tells what is applied and pending`() async throws {
         let empty = try await migrator("status", first, second).status(deadline: .seconds(10))
         _ = try await migrator("status", first).run(deadline: .seconds(10))
