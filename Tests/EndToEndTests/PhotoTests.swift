@@ -149,7 +149,7 @@ import Testing
             for process in [serve, work] {
                 #expect(await process.exitCode(within: 20) == 69)
                 #expect(
-                    process.log.contains("lacks storefront.m0001_create_photos: run `millrace migrate`"),
+                    process.log.contains("lacks storefront.m0001_create_photos: run the command `migrate`"),
                     "\(process.log)")
             }
 

@@ -54,12 +54,12 @@ import Testing
         async throws
     {
         try await TestDatabase.withLedger { ledger, database in
-            let all = "the ledger lacks s\"hop.m0001_create_goods, s\"hop.m0002_add_price: run `millrace migrate`"
+            let all = "the ledger lacks s\"hop.m0001_create_goods, s\"hop.m0002_add_price: run the command `migrate`"
             #expect(try await Self.faults(database) == [all, all])
 
             _ = try await Self.migrate(database)
             try await database.run("DELETE FROM \"s\"\"hop\".schema_migrations WHERE name = 'm0002_add_price'")
-            let one = "the ledger lacks s\"hop.m0002_add_price: run `millrace migrate`"
+            let one = "the ledger lacks s\"hop.m0002_add_price: run the command `migrate`"
             #expect(try await Self.faults(database) == [one, one])
 
             try await database.run("INSERT INTO \"s\"\"hop\".schema_migrations (name) VALUES ('m0003_later')")

@@ -5,6 +5,7 @@ import Foundation
 /// Submits jobs one by one at a steady rate, and notes every answer.
 actor SteadyLoad {
     struct Answer: Sendable {
+        let sentAt: ContinuousClock.Instant
         let status: Int
         let seconds: Double
         let id: String?
@@ -44,7 +45,7 @@ actor SteadyLoad {
         let elapsed = ContinuousClock.now - start
         answers.append(
             Answer(
-                status: answer?.status ?? 0,
+                sentAt: start, status: answer?.status ?? 0,
                 seconds: Double(elapsed.components.seconds)
                     + Double(elapsed.components.attoseconds) / 1e18,
                 id: answer?.status == 202 ? answer?.json["id"] as? String : nil))
