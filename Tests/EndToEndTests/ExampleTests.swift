@@ -7,8 +7,7 @@ import Testing
     @Test(
         .timeLimit(.minutes(2)),
         .enabled(
-            if: FileManager.default.fileExists(atPath: Repository.example.path()),
-            "needs: swift build --package-path Examples/hello"))
+            if: Repository.isExampleCurrent, "needs, after the last build: swift build --package-path Examples/hello"))
     func `greets over HTTP and on the command line, and buries what it refuses`() async throws {
         try await Mill.with { mill in
             let hello = try mill.start("up", ["up", "--port", "\(mill.port)"], executable: Repository.example)

@@ -35,7 +35,7 @@ import Testing
             try await database.withLedger { ledger in
                 let error = await #expect(throws: LedgerError.self) { try await ledger.requireKnownSchema() }
                 #expect(error?.code == .schemaUnknown)
-                #expect(error?.message.contains("millrace migrate") == true)
+                #expect(error?.message.contains("run the command `migrate`") == true)
                 #expect(await #expect(throws: LedgerError.self) { try await ledger.check() }?.code == .schemaUnknown)
             }
 

@@ -89,6 +89,15 @@ enum Repository {
 
     /// The smallest program, a package of its own.
     static var example: URL { root.appending(path: "Examples/hello/.build/debug/hello") }
+
+    /// Whether the example was built after the last change of the library, whose schema it must know.
+    static var isExampleCurrent: Bool {
+        func builtAt(_ file: URL) -> Date? {
+            try? FileManager.default.attributesOfItem(atPath: file.path())[.modificationDate] as? Date
+        }
+        guard let example = builtAt(example), let library = builtAt(executable) else { return false }
+        return example >= library
+    }
 }
 
 extension String {
