@@ -56,6 +56,6 @@ public enum Limits {
     /// How far an id's own time may lie behind and ahead of the ledger's clock.
     public static let idBehindMax: Duration = .seconds(86_400)
     public static let idAheadMax: Duration = .seconds(300)
-    /// Processes that died by a signal from within while a job ran in them, after which it is dead.
-    public static let trapsMax = 5
+    /// Lost leases and killed processes by which a job does not become a suspect, that is run alone.
+    public static let unexplainedCrashesMax = 1
 }

@@ -13,7 +13,7 @@ extension JobSummary {
         self.init(
             id: try row.jobID(0), queue: try row.queue(1), kind: try row.kind(2), priority: try row.priority(3),
             state: stored.shown(dueAt: dueAt, now: now), attempt: try row.integer(5), failures: try row.integer(6),
-            crashes: try row.integer(7), maxAttempts: try row.integer(8),
+            crashes: try row.integer(7), isSuspect: try row.bool(18), maxAttempts: try row.integer(8),
             timeout: .milliseconds(try row.integer(9)),
             tags: try row.textArrayIfPresent(10)?.compactMap(\.self) ?? [], createdAt: try row.time(11), dueAt: dueAt,
             expiresAt: try row.timeIfPresent(13), startedAt: try row.timeIfPresent(14),
@@ -26,8 +26,8 @@ extension JobRecord {
     /// Reads a row of `read-jobs`.
     init(_ row: PostgresRow) throws(PostgresError) {
         self.init(
-            try JobSummary(row), payload: try row.json(18), result: try row.jsonIfPresent(19),
-            errors: try row.recordedErrors(20))
+            try JobSummary(row), payload: try row.json(19), result: try row.jsonIfPresent(20),
+            errors: try row.recordedErrors(21))
     }
 }
 
@@ -53,7 +53,8 @@ extension PushableJob {
             queue: try row.queue(1),
             job: QueuedJob(
                 id: id, priority: try row.priority(3), delay: delay, envelope: envelope,
-                lastToken: try row.tokenIfPresent(10)), version: RowVersion(number: try row.int8(12)))
+                lastToken: try row.tokenIfPresent(10), isSuspect: try row.bool(13)),
+            version: RowVersion(number: try row.int8(12)))
     }
 }
 

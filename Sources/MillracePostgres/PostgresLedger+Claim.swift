@@ -70,6 +70,8 @@ extension PostgresLedger {
             .boolArray(requests.map(\.isForced)),
             .textArray(round.queues.map(\.name).sorted()),
             .int8(Int64(bitPattern: round.process.number)),
+            .boolArray(requests.map(\.isAlone)),
+            .int4(Int32(clamping: Limits.unexplainedCrashesMax)),
         ]
         do throws(PostgresError) {
             let result = try await query(
@@ -84,6 +86,19 @@ extension PostgresLedger {
             round.held = try await held(requests)
             let free = requests.filter { !round.held.contains($0.lease.id) }
             if !free.isEmpty { try await grant(free, &round) }
+        }
+    }
+
+    /// What is marked is refused; what has changed since is looked at again.
+    private func mark(_ suspects: [(id: JobID, attempt: Int)], _ round: inout Round) async throws(LedgerError) {
+        let result = try await run(
+            Statements.markSuspects,
+            [
+                .uuidArray(suspects.map(\.id.bytes)), .int4Array(suspects.map { Int32(clamping: $0.attempt) }),
+                .int4(Int32(clamping: Limits.unexplainedCrashesMax)),
+            ])
+        try decoding { () throws(PostgresError) in
+            for row in result.rows { round.verdicts[try row.jobID(0)] = .suspect }
         }
     }
 
@@ -103,6 +118,7 @@ extension PostgresLedger {
     ) async throws(LedgerError) {
         let lifecycles = try await lifecycles(of: requests.map(\.lease.id), on: general)
         var ended: [(id: JobID, attempt: Int)] = []
+        var suspects: [(id: JobID, attempt: Int)] = []
         var ownerless: Set<QueueName> = []
         for request in requests {
             guard let stored = lifecycles[request.lease.id] else { continue }
@@ -113,16 +129,19 @@ extension PostgresLedger {
             }
             var after = stored.lifecycle
             let verdict = after.claim(
-                request.lease.token, isForced: request.isForced, process: round.process, isPaused: isPaused,
-                now: stored.now)
+                request.lease.token, isForced: request.isForced, isAlone: request.isAlone, process: round.process,
+                isPaused: isPaused, now: stored.now)
             if after == stored.lifecycle {
                 round.verdicts[request.lease.id] = verdict
             } else if round.held.contains(request.lease.id) {
                 round.verdicts[request.lease.id] = .notDue(Self.heldRowDelay)
             } else if case .final = verdict {
                 ended.append((request.lease.id, stored.lifecycle.attempt))
+            } else if verdict == .suspect {
+                suspects.append((request.lease.id, stored.lifecycle.attempt))
             }
         }
+        if !suspects.isEmpty { try await mark(suspects, &round) }
         if !ended.isEmpty {
             let result = try await run(
                 Statements.endUnclaimable,

@@ -29,17 +29,23 @@ extension PostgresLedger {
         }
     }
 
-    public func blame(_ process: ProcessID, signal: String) async throws(LedgerError) -> [JobID] {
+    public func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame {
         let result = try await run(
             Statements.blameProcess,
             [
-                .int8(Int64(bitPattern: process.number)), .text(signal), .int4(Int32(clamping: Limits.trapsMax)),
-                .int8(shard),
+                .int8(Int64(bitPattern: crash.process.number)), .bool(crash.wasAlone),
+
+                .json(OutcomeColumns.error(crash.report)), .int8(shard),
             ], within: configuration.maintenanceTimeout)
         return try decoding { () throws(PostgresError) in
-            var buried: [JobID] = []
-            for row in result.rows { buried.append(try row.jobID(0)) }
-            return buried.sorted()
+            var blame = Blame()
+            for row in result.rows {
+                guard let token = try row.tokenIfPresent(2) else { continue }
+                let lease = Lease(id: try row.jobID(0), queue: try row.queue(1), token: token)
+                if try row.state(3) == .dead { blame.buried.append(lease) } else { blame.suspects.append(lease) }
+            }
+            blame.suspects.sort { $0.id < $1.id }
+            return blame
         }
     }
 }

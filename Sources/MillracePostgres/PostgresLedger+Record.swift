@@ -89,6 +89,12 @@ enum OutcomeColumns {
             .int8(shard),
         ]
     }
+
+    /// A JSON string, cut to its limit: it may hold a NUL character, which a text of PostgreSQL may not.
+    static func error(_ text: String) -> [UInt8] {
+        (try? JSONEncoder().encode(text.prefix(bytes: Limits.errorBytesMax))).map(Array.init)
+            ?? Array(#""unreadable error""#.utf8)
+    }
 }
 
 extension Outcome.Ending {
@@ -114,12 +120,9 @@ extension Outcome.Ending {
         if case .completed(let result) = self { result } else { nil }
     }
 
-    /// A JSON string: it may hold a NUL character, which a text of PostgreSQL may not.
     fileprivate var errorJSON: [UInt8]? {
         switch self {
-        case .retry(_, let error), .dead(let error):
-            (try? JSONEncoder().encode(error.prefix(bytes: Limits.errorBytesMax))).map(Array.init)
-                ?? Array(#""unreadable error""#.utf8)
+        case .retry(_, let error), .dead(let error): OutcomeColumns.error(error)
         case .completed, .snooze, .release: nil
         }
     }

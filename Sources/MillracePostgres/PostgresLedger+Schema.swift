@@ -25,6 +25,8 @@ extension PostgresLedger {
         Migration(name: "m0005_add_steps", file: PackageResources.m0005_add_steps_sql, allows: "m0004_create_enqueue"),
         Migration(
             name: "m0006_prune_by_size", file: PackageResources.m0006_prune_by_size_sql, allows: "m0005_add_steps"),
+        Migration(
+            name: "m0007_mark_suspects", file: PackageResources.m0007_mark_suspects_sql, allows: "m0006_prune_by_size"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

@@ -30,6 +30,7 @@ enum Statements {
     static let listUnfinished = PostgresStatement(name: "list-unfinished", file: PackageResources.list_unfinished_sql)
     static let makePartition = PostgresStatement(name: "make-partition", file: PackageResources.make_partition_sql)
     static let makePartitions = PostgresStatement(name: "make-partitions", file: PackageResources.make_partitions_sql)
+    static let markSuspects = PostgresStatement(name: "mark-suspects", file: PackageResources.mark_suspects_sql)
     static let pruneJobs = PostgresStatement(name: "prune-jobs", file: PackageResources.prune_jobs_sql)
     static let raiseEpoch = PostgresStatement(name: "raise-epoch", file: PackageResources.raise_epoch_sql)
     static let readBounds = PostgresStatement(name: "read-bounds", file: PackageResources.read_bounds_sql)
@@ -50,9 +51,11 @@ enum Statements {
     /// All of them, so that a test can prepare each.
     static let all = [
         blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged, drainClaims,
-        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, flagAgain, forgetKeys, holdAttempt,
+        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, flagAgain, forgetKeys,
+        holdAttempt,
         insertJobs, insertKeys, readSteps, recordStep,
-        listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions, pruneJobs,
+        listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions,
+        markSuspects, pruneJobs,
         raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, readPushable, readSummaries,
         recordOutcomes, reopenJob, setPaused, setPool,
     ]

@@ -27,6 +27,7 @@ struct StoredLifecycle {
         // A clock finer than ours must not make a job due before it is.
         lifecycle.dueAt = try row.time(7) + .milliseconds(1)
         lifecycle.expiresAt = try row.timeIfPresent(8)
+        lifecycle.isSuspect = try row.bool(12)
         lifecycle.token = try row.tokenIfPresent(9)
         self.lifecycle = lifecycle
     }

@@ -6,6 +6,8 @@ import RedisDriver
 enum BrokerScripts {
     static let enqueueJobs = script("enqueue-jobs", PackageResources.enqueue_jobs_lua)
     static let reserveJobs = script("reserve-jobs", PackageResources.reserve_jobs_lua)
+    static let reserveSuspect = script("reserve-suspect", PackageResources.reserve_suspect_lua)
+    static let quarantineJobs = script("quarantine-jobs", PackageResources.quarantine_jobs_lua)
     static let completeJobs = script("complete-jobs", PackageResources.complete_jobs_lua)
     static let retryJobs = script("retry-jobs", PackageResources.retry_jobs_lua)
     static let releaseLeases = script(
@@ -22,8 +24,8 @@ enum BrokerScripts {
     static let reportWorker = script("report-worker", PackageResources.report_worker_lua)
 
     static let all = [
-        enqueueJobs, reserveJobs, completeJobs, retryJobs, releaseLeases, extendLeases, redeclareJobs, reclaimLeases,
-        promoteJobs, cancelJob, knownJobs, configureQueue, queueStatus, reportWorker,
+        enqueueJobs, reserveJobs, reserveSuspect, quarantineJobs, completeJobs, retryJobs, releaseLeases, extendLeases,
+        redeclareJobs, reclaimLeases, promoteJobs, cancelJob, knownJobs, configureQueue, queueStatus, reportWorker,
     ]
 
     private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {

@@ -11,6 +11,7 @@ import RedisDriver
 /// |---|---|---|
 /// | `mr:{q}:jobs` | hash | id → envelope of every live job; empty = cancelled, entry still to be met |
 /// | `mr:{q}:ready:<lane>` | list | ids of ready jobs, oldest first |
+/// | `mr:{q}:ready:quarantine` | list | id ‖ lane of suspects, which run alone, oldest first |
 /// | `mr:{q}:scheduled` | sorted set | id ‖ lane → due time, Unix ms |
 /// | `mr:{q}:leases` | sorted set | id ‖ token → deadline, Unix ms |
 /// | `mr:{q}:bell` | list | at most one element: "there is work" |
@@ -39,10 +40,13 @@ struct KeySpace: Sendable {
     func meta(of queue: QueueName) -> RedisArgument { key("meta", of: queue) }
     func bell(of queue: QueueName) -> RedisArgument { key("bell", of: queue) }
 
-    /// KEYS of every script about a queue: jobs, leases, scheduled, meta, bell, and the lanes from `critical` to `low`.
+    /// KEYS of every script about a queue: jobs, leases, scheduled, meta, bell, the lanes from `critical` to `low`, and the
+    /// suspects'.
     func keys(of queue: QueueName) -> [RedisArgument] {
-        ["jobs", "leases", "scheduled", "meta", "bell", "ready:critical", "ready:high", "ready:normal", "ready:low"]
-            .map { key($0, of: queue) }
+        [
+            "jobs", "leases", "scheduled", "meta", "bell", "ready:critical", "ready:high", "ready:normal", "ready:low",
+            "ready:quarantine",
+        ].map { key($0, of: queue) }
     }
 
     private func key(_ name: String, of queue: QueueName) -> RedisArgument { "\(prefix):{\(queue.name)}:\(name)" }

@@ -69,7 +69,24 @@ extension RedisBroker {
                 now, .integer(limit), .integer(Int(epoch.number)), .bytes(process.number.bigEndianBytes),
                 .integer(Int(Limits.lease.milliseconds)), backwards ? "1" : "0", .integer(Self.reservedBytesMax),
             ])
-        return try asBroker { () throws(RedisError) in
+        return try reservation(reply, from: queue)
+    }
+
+    public func reserveSuspect(
+        from queue: QueueName, epoch: Epoch, process: ProcessID
+    ) async throws(BrokerError) -> Reservation {
+        try await server.admit(deadline: deadline)
+        let reply = try await run(
+            BrokerScripts.reserveSuspect, in: queue,
+            [
+                now, .integer(Int(epoch.number)), .bytes(process.number.bigEndianBytes),
+                .integer(Int(Limits.lease.milliseconds)),
+            ])
+        return try reservation(reply, from: queue)
+    }
+
+    private func reservation(_ reply: RedisReply, from queue: QueueName) throws(BrokerError) -> Reservation {
+        try asBroker { () throws(RedisError) in
             let parts = try reply.asArray("reservation")
             guard parts.count >= 3, parts.count % 2 == 1 else {
                 throw RedisError(.unexpectedReply, "reservation: \(parts.count) parts")
@@ -158,13 +175,14 @@ private struct Push {
     private var jobs: [RedisArgument] = []
     private var hasDelay = false
     private var hasToken = false
+    private static let suspectMark: UInt8 = 4
     private static let noToken = [UInt8](repeating: 0, count: 17)
 
     mutating func add(_ job: QueuedJob, _ envelope: [UInt8]) {
         let delay = max(0, job.delay.milliseconds)
         hasDelay = hasDelay || delay > 0
         hasToken = hasToken || job.lastToken != nil
-        lanes.append(job.priority.rawValue)
+        lanes.append(job.priority.rawValue + (job.isSuspect ? Self.suspectMark : 0))
         delays += delay.bigEndianBytes
         tokens += job.lastToken?.bytes ?? Self.noToken
         jobs.append(.bytes(job.id.bytes))

@@ -14,6 +14,14 @@ extension RedisBroker {
         return try await release(members: leases.map { LeaseMember.bytes(of: $0) }, in: queue).map { $0 > 0 }
     }
 
+    public func quarantine(_ leases: [Lease], in queue: QueueName) async throws(BrokerError) -> [Bool] {
+        precondition(leases.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) leases in one call")
+        if leases.isEmpty { return [] }
+        let reply = try await run(
+            BrokerScripts.quarantineJobs, in: queue, leases.map { .bytes(LeaseMember.bytes(of: $0)) })
+        return try numbers(reply, count: leases.count, "quarantine").map { $0 > 0 }
+    }
+
     /// 1 = put back, 2 = held, but its job was cancelled, 0 = not held.
     private func release(members: [[UInt8]], in queue: QueueName) async throws(BrokerError) -> [Int] {
         let reply = try await run(BrokerScripts.releaseLeases, in: queue, members.map { .bytes($0) })

@@ -66,16 +66,17 @@ extension Result where Success == RedisReply, Failure == any Error {
 extension QueueStatus {
     /// Reads the answer of `queue-status`.
     fileprivate init(_ reply: RedisReply, of queue: QueueName) throws(RedisError) {
-        let parts = try reply.asArray(count: 13, "status")
+        let parts = try reply.asArray(count: 14, "status")
         self.init(
             queue: queue, scheduled: try parts[1].asInteger("scheduled"), running: try parts[0].asInteger("leases"),
+            quarantined: try parts[9].asInteger("quarantine"),
             cancelledEntries: max(0, Int(try parts[4].asOptionalText() ?? "0") ?? 0),
             isPaused: try parts[3].asOptionalText() == "1", epoch: try parts[2].asEpoch())
         for priority in Priority.allCases {
             let lane = Int(priority.rawValue)
             let count = try parts[5 + lane].asInteger("lane")
             if count > 0 { ready[priority] = count }
-            guard let id = try parts[9 + lane].asOptionalBytes("head").flatMap({ JobID(bytes: $0) }) else { continue }
+            guard let id = try parts[10 + lane].asOptionalBytes("head").flatMap({ JobID(bytes: $0) }) else { continue }
             oldestReady = min(oldestReady ?? id, id)
         }
     }

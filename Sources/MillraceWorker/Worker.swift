@@ -57,18 +57,22 @@ public struct Worker: Service {
             eventLoop: eventLoop, broker: broker, runner: runner, configuration: configuration,
             kinds: handlers.catalog.kinds)
         let queues = configuration.queues
-        upkeep = Upkeep(
-            eventLoop: eventLoop,
-            chores: [
-                Promoter(eventLoop: eventLoop, broker: broker, queues: queues),
-                Reclaimer(eventLoop: eventLoop, broker: broker, queues: queues),
-                Relay(eventLoop: eventLoop, broker: broker, ledger: ledger),
-                Sweeper(
-                    eventLoop: eventLoop, broker: broker, ledger: ledger,
-                    window: .recent(after: configuration.sweepAfter), logger: logger),
-                Sweeper(eventLoop: eventLoop, broker: broker, ledger: ledger, window: .old, logger: logger),
-                Maintainer(eventLoop: eventLoop, ledger: ledger), reporter,
-            ], logger: logger)
+        var chores: [any Chore] = [
+            Promoter(eventLoop: eventLoop, broker: broker, queues: queues),
+            Reclaimer(eventLoop: eventLoop, broker: broker, queues: queues),
+            Relay(eventLoop: eventLoop, broker: broker, ledger: ledger),
+            Sweeper(
+                eventLoop: eventLoop, broker: broker, ledger: ledger,
+                window: .recent(after: configuration.sweepAfter), logger: logger),
+            Sweeper(eventLoop: eventLoop, broker: broker, ledger: ledger, window: .old, logger: logger),
+            Maintainer(eventLoop: eventLoop, ledger: ledger), reporter,
+        ]
+        if case .drain(let patience) = configuration.suspects {
+            chores.append(
+                SuspectWatch(
+                    eventLoop: eventLoop, broker: broker, fetcher: fetcher, queues: queues, patience: patience))
+        }
+        upkeep = Upkeep(eventLoop: eventLoop, chores: chores, logger: logger)
         listener = CancellationListener(eventLoop: eventLoop, broker: broker, runner: runner)
     }
 

@@ -27,6 +27,8 @@ public struct WorkerConfiguration: Sendable {
     public var stuckMax: Int
     /// Rows younger than this are not swept, since their own push may be under way. Default 5 s.
     public var sweepAfter: Duration
+    /// What it does about jobs that must run alone. Default: it runs them itself when nobody else has for 30 s.
+    public var suspects: SuspectPolicy
 
     public init(
         queues: [QueueName], concurrency: Int = 10, process: ProcessID, pool: String? = nil, pid: Int32, host: String,
@@ -44,5 +46,17 @@ public struct WorkerConfiguration: Sendable {
         unrecordedMax = max(1000, 10 * concurrency)
         stuckMax = max(1, concurrency / 2)
         sweepAfter = .seconds(5)
+        suspects = .drain(after: .seconds(30))
     }
+}
+
+/// What a worker process does about the suspects of a crash: jobs that may have taken a process down, and run alone until one
+/// of their runs has ended in order.
+public enum SuspectPolicy: Sendable, Equatable {
+    /// Leaves them to the processes that a supervisor starts for them.
+    case leave
+    /// Where they have waited for so long and no process runs them, it stops reserving, drains, and runs them.
+    case drain(after: Duration)
+    /// Runs nothing else, and ends when there was none for `idleMax`, or after `runsMax` of them; nil for no such bound.
+    case only(runsMax: Int?, idleMax: Duration)
 }

@@ -14,7 +14,7 @@ import Testing
 @Suite("ChildProcesses", .timeLimit(.minutes(1)))
 struct ChildProcessesTests {
     /// Runs one child and keeps what it says and how it ends.
-    private struct Fixture {
+    struct Fixture {
         let children: ChildProcesses
         private let lines: AsyncStream<String>
         private let end: @Sendable () -> Void
@@ -28,24 +28,32 @@ struct ChildProcessesTests {
             end = { continuation.finish() }
         }
 
+        struct Result {
+            let end: ChildEnd
+            let lines: [String]
+            var ending: ChildEnding { end.ending }
+        }
+
         func run(
             _ script: String, whileRunning: () -> Void = {}
-        ) async throws -> (ending: ChildEnding, lines: [String]) {
+        ) async throws -> Result {
             try await run(["-c", script], whileRunning: whileRunning)
         }
 
         /// Returns when the child has ended.
         func run(
-            _ arguments: [String], environment: [String: String] = [:], whileRunning: () -> Void = {}
-        ) async throws -> (ending: ChildEnding, lines: [String]) {
-            let (endings, continuation) = AsyncStream.makeStream(of: ChildEnding.self)
+            _ arguments: [String], environment: [String: String] = [:], memoryMax: ByteCount? = nil,
+            whileRunning: () -> Void = {}
+        ) async throws -> Result {
+            let (endings, continuation) = AsyncStream.makeStream(of: ChildEnd.self)
             _ = try children.start(
-                PoolPlan.ChildID(number: 1), name: "child", arguments: arguments, environment: environment
+                PoolPlan.ChildID(number: 1), name: "child", arguments: arguments, environment: environment,
+                memoryMax: memoryMax
             ) { continuation.yield($0) }
             whileRunning()
-            let ending = try #require(await endings.first { _ in true })
+            let childEnd = try #require(await endings.first { _ in true })
             end()
-            return (ending, await lines.reduce(into: []) { $0.append($1) })
+            return Result(end: childEnd, lines: await lines.reduce(into: []) { $0.append($1) })
         }
     }
 

@@ -324,7 +324,7 @@ struct CommandTests {
 
     @Test func `with a file, pools and connections are checked`() async throws {
         var fixture = fixture()
-        fixture.connectionsAllowed = 97
+        fixture.connectionsAllowed = 101
         let file = try TemporaryFile("pools: {photos: {queues: [photos], database_connections: 20}}")
 
         let unknown = await fixture.run("scale", "photo=4", "--config", file.path)
@@ -334,7 +334,7 @@ struct CommandTests {
         #expect(unknown.code == 3)
         #expect(unknown.notes == ["millrace: there is no pool photo in workers.yml, did you mean photos?"])
         #expect(tooMany.code == 69)
-        #expect(tooMany.notes.first?.contains("allows 97 connections, these processes may open 114") == true)
+        #expect(tooMany.notes.first?.contains("allows 101 connections, these processes may open 118") == true)
         #expect(enough == CommandFixture.Outcome(code: 0, output: "", notes: ["photos: 4"]))
         #expect(try await fixture.ledger.poolCounts() == ["photos": 4])
     }
@@ -367,6 +367,6 @@ struct CommandTests {
         let outcome = await fixture.run("doctor", "--limits")
 
         #expect(outcome.code == 0)
-        #expect(outcome.output.contains("payload or result of a job, bytes                            262144\n"))
+        #expect(outcome.output.contains("payload or result of a job, bytes                          262144\n"))
     }
 }

@@ -49,6 +49,11 @@ struct DiagnosticsJobsTests {
         #expect(ContinuousClock.now - start >= .milliseconds(20))
     }
 
+    @Test func `allocate takes memory and gives it back`() async throws {
+        #expect(try await run("diagnostics.allocate", #"{"bytes": 1048576}"#) == "{}")
+        #expect(try await run("diagnostics.allocate", #"{"bytes": 0, "ms": 1}"#) == "{}")
+    }
+
     @Test func `fail fails as it is told`() async throws {
         await #expect(throws: DiagnosticsJobs.Failure.self) { try await run("diagnostics.fail", "{}") }
         await #expect(throws: JobSignal.permanent("no")) {
@@ -82,7 +87,8 @@ struct DiagnosticsJobsTests {
         #expect(
             context.handlers(for: WorkersFile(diagnostics: true)).catalog.kinds
                 == [
-                    "diagnostics.crash", "diagnostics.echo", "diagnostics.fail", "diagnostics.sleep",
+                    "diagnostics.allocate", "diagnostics.crash", "diagnostics.echo", "diagnostics.fail",
+                    "diagnostics.sleep",
                     "diagnostics.spin",
                 ])
     }

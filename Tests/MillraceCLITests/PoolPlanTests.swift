@@ -178,6 +178,37 @@ struct PoolPlanTests {
         #expect(fixture.actions(after: .seconds(1)) == [Self.start(number + 1, Self.photos)])
     }
 
+    @Test func `an end that served its purpose is no failure, and the next process is started within a second`() {
+        var fixture = Fixture()
+        fixture.plan.wish(1, of: Self.photos)
+        var number = 1
+        for _ in 1...6 {
+            _ = fixture.actions(after: .seconds(31))
+            fixture.end(number)
+            number += 1
+        }
+        #expect(fixture.actions(after: .seconds(2)) == [])
+
+        fixture.plan.forgive(PoolPlan.ChildID(number: number - 1), at: fixture.now, using: &fixture.generator)
+
+        #expect(fixture.actions(after: .seconds(1)) == [Self.start(number, Self.photos)])
+        fixture.end(number)
+        #expect(fixture.actions(after: .seconds(1)) == [Self.start(number + 1, Self.photos)])
+    }
+
+    @Test func `forgiving what runs, or ended long ago, changes nothing`() {
+        var fixture = Fixture()
+        fixture.plan.wish(1, of: Self.photos)
+        _ = fixture.actions()
+        fixture.end(1)
+        _ = fixture.actions(after: .seconds(1))
+
+        fixture.plan.forgive(PoolPlan.ChildID(number: 1), at: fixture.now, using: &fixture.generator)
+        fixture.plan.forgive(PoolPlan.ChildID(number: 7), at: fixture.now, using: &fixture.generator)
+
+        #expect(fixture.actions(after: .seconds(60)) == [])
+    }
+
     @Test func `a process that does not end in its time is killed, once`() {
         var fixture = Fixture()
         fixture.plan.wish(1, of: Self.photos)

@@ -139,6 +139,97 @@ struct SupervisorTests {
         #expect(processes.allSatisfy { ProcessID($0) != nil })
     }
 
+    /// A job that waits in the suspects' lane, as after a crash that another supervisor has seen.
+    private func quarantine(in fixture: Fixture) async throws -> JobID {
+        var generator = SystemRandomNumberGenerator()
+        let job = NewJob(
+            id: JobID(at: .now(), using: &generator), kind: "test", queue: "photos", payload: Array("{}".utf8))
+        _ = try await fixture.ledger.accept(Submission(jobs: [job]))
+        var queued = QueuedJob(id: job.id, priority: .normal, delay: .zero, envelope: JobEnvelope(of: job))
+        queued.isSuspect = true
+        _ = try await fixture.broker.enqueue([queued], into: "photos")
+        return job.id
+    }
+
+    /// Says what it is wanted for; what is for suspects ends by itself.
+    private static let dutiful = "echo $MILLRACE_SUSPECTS; [ $MILLRACE_SUSPECTS = only ] && exit 0; exec sleep 100"
+
+    @Test func `a process for suspects runs while there are some, and not without`() async throws {
+        let fixture = try Fixture(pools: [Self.photos], Self.dutiful)
+
+        try await fixture.run {
+            await eventually("the pool") { fixture.said("photos") == ["leave", "leave"] }
+            #expect(fixture.said("photos-alone") == [])
+            let id = try await quarantine(in: fixture)
+            await eventually("again and again") { fixture.said("photos-alone").count >= 2 }
+            try await fixture.broker.cancel(id, token: nil, in: "photos")
+            var last = (count: -1, looks: 0)
+            await eventually("none is started any more") {
+                let (count, looks) = (fixture.said("photos-alone").count, fixture.broker.calls(of: .status))
+                if count != last.count { last = (count, looks) }
+                return looks >= last.looks + 4
+            }
+        }
+
+        #expect(fixture.said("photos-alone").allSatisfy { $0 == "only" })
+        #expect(fixture.said("photos").count == 2)
+    }
+
+    @Test func `the job that ran alone in a process that crashed is buried with its report, and the broker told`()
+        async throws
+    {
+        let flag = FileManager.default.temporaryDirectory.appending(path: "millrace-\(UUID().uuidString)").path()
+        let fixture = try Fixture(
+            pools: [Self.photos],
+            """
+            echo $MILLRACE_SUSPECTS $MILLRACE_PROCESS_ID
+            while [ $MILLRACE_SUSPECTS = leave ] || [ ! -e \(flag) ]; do sleep 0.02; done
+            echo 'main.swift:1: Fatal error: boom'
+            kill -ILL $$
+            """)
+        defer { try? FileManager.default.removeItem(atPath: flag) }
+        let epoch = Epoch(number: 1)
+        try await fixture.broker.configure("photos", isPaused: false, epoch: epoch)
+        let id = try await quarantine(in: fixture)
+
+        try await fixture.run {
+            await eventually("somebody is there for it") { !fixture.said("photos-alone").isEmpty }
+            let words = try #require(fixture.said("photos-alone").first).split(separator: " ")
+            #expect(words.first == "only")
+            let process = try #require(words.last.flatMap { ProcessID(String($0)) })
+            let suspect = try await fixture.broker.reserveSuspect(from: "photos", epoch: epoch, process: process)
+            let lease = try #require(suspect.jobs.first).lease
+            _ = try await fixture.ledger.claim([ClaimRequest(lease: lease, isAlone: true)], process: process)
+            try Data().write(to: URL(filePath: flag))
+            await eventually("it is told") { fixture.broker.calls(of: .complete) == 1 }
+        }
+
+        let job = try #require(try await fixture.ledger.jobs([id])[id])
+        #expect(job.state == .dead)
+        #expect(
+            job.errors.map(\.message) == [
+                "the process in which it ran alone ended by SIGILL\nmain.swift:1: Fatal error: boom"
+            ])
+        #expect(try await fixture.broker.knows([id], in: "photos") == [false])
+    }
+
+    @Test func `nothing runs suspects of a paused queue, nor of a pool that was scaled to none`() async throws {
+        let fixture = try Fixture(pools: [Self.photos], Self.dutiful)
+        try await fixture.broker.configure("photos", isPaused: true, epoch: nil)
+        _ = try await quarantine(in: fixture)
+
+        try await fixture.run {
+            await eventually("it has looked") { fixture.broker.calls(of: .status) >= 3 }
+            #expect(fixture.said("photos-alone") == [])
+            try await fixture.ledger.setPoolCount(0, pool: "photos")
+            await eventually("it knows") { fixture.ledger.calls(of: .poolCounts) >= 3 }
+            try await fixture.broker.configure("photos", isPaused: false, epoch: nil)
+            let calls = fixture.broker.calls(of: .status)
+            await eventually("it has looked again") { fixture.broker.calls(of: .status) >= calls + 3 }
+            #expect(fixture.said("photos-alone") == [])
+        }
+    }
+
     @Test func `a process that was killed is not blamed, but its leases are released`() async throws {
         let fixture = try Fixture(pools: [Self.photos], "kill -KILL $$")
 

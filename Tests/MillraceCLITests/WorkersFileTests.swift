@@ -37,7 +37,9 @@ struct WorkersFileTests {
 
         for key in WorkersFileReader.keys + WorkersFileReader.apiKeys + WorkersFileReader.poolKeys {
             #expect(
-                sample.split(separator: "\n").contains { $0.trimmingPrefix(while: { $0 == " " }).hasPrefix("\(key):") })
+                sample.split(separator: "\n").contains {
+                    $0.trimmingPrefix(while: { $0 == " " || $0 == "#" }).hasPrefix("\(key):")
+                })
         }
     }
 
@@ -82,6 +84,7 @@ struct WorkersFileTests {
                 count: 4
                 drain_timeout: 90s
                 database_connections: 5
+                memory: 512MiB
               email: {queues: ["email"], count: 0}
             """)
 
@@ -91,7 +94,7 @@ struct WorkersFileTests {
             file.pools[0]
                 == WorkersFile.PoolSettings(
                     name: "photos", queues: ["photos", "default"], concurrency: 2, count: 4, drainTimeout: .seconds(90),
-                    databaseConnections: 5))
+                    databaseConnections: 5, memory: ByteCount(bytes: 512 << 20)))
         #expect(file.pools[1] == WorkersFile.PoolSettings(name: "email", queues: ["email"], count: 0))
         #expect(file.queues == ["photos", "default", "email"])
     }
@@ -135,6 +138,10 @@ struct WorkersFileTests {
             "pools: {a: {concurrency: 1001}}",
             "1:26: pools.a.concurrency: expected a whole number from 1 to 1000, found 1001"
         ),
+        (
+            "pools: {a: {memory: 512MB}}",
+            "1:21: pools.a.memory: expected a whole number with MiB or GiB, 64 MiB to 1024 GiB, such as 512MiB, found 512MB"
+        ),
         ("pools: {a b: {}}", "1:9: pools: expected 1 to 64 characters of [a-z0-9._-], found \"a b\""),
         ("pools: {a: {count: 128}, b: {count: 128}, c: {}}", "1:8: pools: 257 processes in all, at most 256"),
         ("api: {host: \"a\\u001bb\"}", "1:13: api.host: expected an address or a host name, found \"a\\u{1b}b\""),
@@ -157,10 +164,10 @@ struct WorkersFileTests {
     @Test func `connections of all processes are added up`() throws {
         let file = try parse("pools: {a: {count: 2}, b: {count: 0, database_connections: 5}}")
 
-        #expect(file.databaseConnections(counts: [:]) == 10 + 4 + 20)
-        #expect(file.databaseConnections(counts: ["b": 3, "c": 9]) == 10 + 4 + 20 + 15)
-        #expect(throws: Never.self) { try file.refuseTooManyConnections(counts: [:], allowed: 34) }
-        #expect(throws: CommandError.self) { try file.refuseTooManyConnections(counts: [:], allowed: 33) }
+        #expect(file.databaseConnections(counts: [:]) == 10 + 4 + 20 + 4)
+        #expect(file.databaseConnections(counts: ["b": 3, "c": 9]) == 10 + 4 + 20 + 15 + 4 + 4)
+        #expect(throws: Never.self) { try file.refuseTooManyConnections(counts: [:], allowed: 38) }
+        #expect(throws: CommandError.self) { try file.refuseTooManyConnections(counts: [:], allowed: 37) }
     }
 
     @Test func `an expansion bomb is harmless`() {

@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    private static let writers = ["claim-jobs", "record-outcomes", "end-unclaimable", "clear-flags"]
+    private static let writers = ["claim-jobs", "record-outcomes", "end-unclaimable", "clear-flags", "mark-suspects"]
     private static let readers = ["read-lifecycles", "read-jobs", "read-summaries", "read-pushable", "find-free"]
     private static let walkers = ["list-flagged", "list-unfinished", "list-jobs", "find-horizon", "blame-process"]
 
@@ -74,7 +74,7 @@ import Testing
             return try transaction.lines(
                 """
                 EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF)
-                EXECUTE claim('{\(ids)}', '{\(tokens)}', '{\(flags)}', '{samples}', 7)
+                EXECUTE claim('{\(ids)}', '{\(tokens)}', '{\(flags)}', '{samples}', 7, '{\(flags)}', 1)
                 """)
         }
 

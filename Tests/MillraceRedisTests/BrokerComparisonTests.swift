@@ -31,6 +31,7 @@ extension RedisFixture: BrokerSubject {
         async let critical = ids(["LRANGE", keys[5], 0, -1])
         async let high = ids(["LRANGE", keys[6], 0, -1])
         async let normal = ids(["LRANGE", keys[7], 0, -1])
+        async let suspects = client.send(["LRANGE", keys[9], 0, -1]).asArray().map { try $0.asBytes() }
         async let low = ids(["LRANGE", keys[8], 0, -1])
 
         var snapshot = BrokerSnapshot(envelopes: [:], lanes: [:], scheduled: [:], leases: [:])
@@ -45,6 +46,7 @@ extension RedisFixture: BrokerSubject {
             snapshot.scheduled[id] = BrokerSnapshot.Scheduled(lane: lane, due: try timestamp(due))
         }
         snapshot.lanes = try await [.critical: critical, .high: high, .normal: normal, .low: low]
+        snapshot.quarantine = try await suspects
         return snapshot
     }
 

@@ -59,6 +59,21 @@ import Testing
         }
     }
 
+    @Test func `suspects go to their lane, and are reserved from it`() async throws {
+        try await RedisServer.withFixture { fixture in
+            let (redis, queue) = (fixture.redis, fixture.queue)
+            try await fixture.open()
+            try await fixture.enqueue(fixture.jobs(2))
+            let leases = try await fixture.reserve(2).map(\.lease)
+            _ = try await fixture.client.send(["CONFIG", "SET", "maxmemory", "1"])
+
+            #expect(try await redis.quarantine(leases, in: queue) == [true, true])
+            let suspect = try await redis.reserveSuspect(from: queue, epoch: fixture.epoch, process: fixture.process)
+
+            #expect(suspect.jobs.map(\.lease.id) == [leases[0].id])
+        }
+    }
+
     private var worker: WorkerReport {
         WorkerReport(
             process: "0102030405060708", pid: 1, host: "host.example", pool: nil, queues: ["q"], concurrency: 1,

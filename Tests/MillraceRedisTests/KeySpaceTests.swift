@@ -14,7 +14,7 @@ import Testing
             keys.keys(of: "photos") == [
                 "mr:{photos}:jobs", "mr:{photos}:leases", "mr:{photos}:scheduled", "mr:{photos}:meta",
                 "mr:{photos}:bell", "mr:{photos}:ready:critical", "mr:{photos}:ready:high",
-                "mr:{photos}:ready:normal", "mr:{photos}:ready:low",
+                "mr:{photos}:ready:normal", "mr:{photos}:ready:low", "mr:{photos}:ready:quarantine",
             ])
         #expect(keys.queues == "mr:queues")
         #expect(keys.workers == "mr:workers")

@@ -20,7 +20,7 @@ import Testing
 
     /// The compiler crawls when it is given more in an embedded literal.
     @Test func `all scripts together are small`() {
-        #expect(BrokerScripts.all.reduce(0) { $0 + $1.source.utf8.count } < 25 * 1024)
+        #expect(BrokerScripts.all.reduce(0) { $0 + $1.source.utf8.count } < 30 * 1024)
     }
 
     private static let id = [UInt8](repeating: 1, count: 16)
@@ -30,7 +30,7 @@ import Testing
     /// Each has one fault, behind arguments that are right.
     private static let malformed: [(RedisScript, [RedisArgument])] = [
         (BrokerScripts.enqueueJobs, ["", "", "", ""]),
-        (BrokerScripts.enqueueJobs, ["", .bytes([2, 4]), "", "", .bytes(id), "envelope", .bytes(id), "envelope"]),
+        (BrokerScripts.enqueueJobs, ["", .bytes([2, 8]), "", "", .bytes(id), "envelope", .bytes(id), "envelope"]),
         (BrokerScripts.enqueueJobs, ["", .bytes([2, 2]), "", "", .bytes(id), "envelope", .bytes(lease), "envelope"]),
         (BrokerScripts.enqueueJobs, ["", .bytes([2, 2]), "", "", .bytes(id), "envelope", .bytes(id), ""]),
         (BrokerScripts.enqueueJobs, ["", .bytes([2, 2]), "", "", .bytes(id), "envelope", .bytes(id)]),
@@ -41,6 +41,11 @@ import Testing
         (BrokerScripts.reserveJobs, ["", 1, 7, "1234567", 15_000, "0", 1000]),
         (BrokerScripts.reserveJobs, ["", 1, 7, "12345678", "", "0", 1000]),
         (BrokerScripts.reserveJobs, ["", 1, 7]),
+        (BrokerScripts.reserveSuspect, ["", 7, "1234567", 15_000]),
+        (BrokerScripts.reserveSuspect, ["", 7, "12345678", "long"]),
+        (BrokerScripts.quarantineJobs, []),
+        (BrokerScripts.quarantineJobs, [.bytes(lease), .bytes(badLane)]),
+        (BrokerScripts.quarantineJobs, [.bytes(lease), .bytes(id)]),
         (BrokerScripts.completeJobs, ["channel", "", .bytes(lease), .bytes(id)]),
         (BrokerScripts.completeJobs, ["channel", "15 bytes long..", .bytes(lease)]),
         (BrokerScripts.retryJobs, ["", .bytes(lease), 0, .bytes(lease)]),

@@ -45,6 +45,14 @@ struct WorkerFixture {
         }
     }
 
+    /// Runs a worker until it ends by itself.
+    func untilItEnds() async throws {
+        let worker = Worker(
+            configuration: configuration, handlers: handlers, broker: broker, ledger: ledger,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), logger: .quiet)
+        try await worker.run()
+    }
+
     func job(_ id: JobID) async throws -> JobRecord {
         try #require(try await ledger.jobs([id])[id])
     }

@@ -8,16 +8,17 @@
 /// - `attempt` grows by one, in a claim, and nowhere else.
 /// - Every later write carries its attempt; a write with another changes nothing.
 /// - A final state is left by `reopen` only.
+/// - A suspect is claimed alone or not at all, until a run of it has ended in an orderly way, which acquits it.
 ///
 /// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `expire-jobs.sql`,
-/// `flag-again.sql`, `reopen-job.sql`, `blame-process.sql`.
+/// `flag-again.sql`, `reopen-job.sql`, `mark-suspects.sql`, `blame-process.sql`.
 package struct JobLifecycle: Sendable, Equatable {
     package var state: JobState
     package var attempt = 0
     package var failures = 0
     package var crashes = 0
-    /// Processes that died by a signal from within while they ran this job.
-    package var traps = 0
+    /// It was running when its process crashed, or lost its run without a known cause more often than happens to anybody.
+    package var isSuspect = false
     package var maxAttempts: Int
     package var dueAt: Timestamp
     package var expiresAt: Timestamp?
@@ -25,7 +26,7 @@ package struct JobLifecycle: Sendable, Equatable {
     package var finishedAt: Timestamp?
     /// The token of the last claim.
     package var token: LeaseToken?
-    /// The process of the last claim; nil once it was blamed.
+    /// The process of the last claim.
     package var worker: ProcessID?
     package var result: [UInt8]?
     package var errors: [RecordedError] = []
@@ -42,15 +43,19 @@ package struct JobLifecycle: Sendable, Equatable {
     }
 
     package mutating func claim(
-        _ token: LeaseToken, isForced: Bool, process: ProcessID, isPaused: Bool, now: Timestamp
+        _ token: LeaseToken, isForced: Bool, isAlone: Bool = false, process: ProcessID, isPaused: Bool, now: Timestamp
     ) -> ClaimVerdict {
         if state.isFinal { return .final(state) }
-        if state == .running, self.token == token { return .run(granted) }
+        // It may have become a suspect since this claim was granted, and its handler has not started.
+        if state == .running, self.token == token { return isSuspect && !isAlone ? .suspect : .run(granted) }
         if let newest = self.token, newest >= token, !isForced { return .stale }
         if isPaused { return .paused }
         if let expiresAt, expiresAt <= now { return finish(.cancelled, now: now) }
         if failures >= maxAttempts { return finish(.dead, now: now) }
         if state != .running, dueAt > now { return .notDue(dueAt - now) }
+        // The run that was lost counts when the next one begins: its holder may still be alive and record.
+        if state == .running, crashes >= Limits.unexplainedCrashesMax { isSuspect = true }
+        if isSuspect, !isAlone { return .suspect }
         if state == .running { crashes += 1 }
         state = .running
         attempt += 1
@@ -64,6 +69,8 @@ package struct JobLifecycle: Sendable, Equatable {
     package mutating func record(_ ending: Outcome.Ending, attempt: Int, now: Timestamp) -> RecordVerdict {
         guard attempt == self.attempt else { return .fenced }
         guard state == .running else { return .settled(state) }
+        // Whatever else it did, it did not crash.
+        if ending != .release { isSuspect = false }
         switch ending {
         case .completed(let result):
             self.result = result
@@ -115,22 +122,30 @@ package struct JobLifecycle: Sendable, Equatable {
     package mutating func reopen(now: Timestamp) -> Bool {
         guard state.isFinal else { return false }
         state = .ready
-        (failures, crashes, traps) = (0, 0, 0)
+        (failures, crashes, isSuspect) = (0, 0, false)
         (result, finishedAt, expiresAt) = (nil, nil, nil)
         dueAt = now
         isFlagged = true
         return true
     }
 
-    /// Counts a trap when the job was running in `process`; true when that buried it.
-    package mutating func blame(_ process: ProcessID, signal: String, now: Timestamp) -> Bool {
-        guard state == .running, worker == process else { return false }
-        traps += 1
-        worker = nil
-        guard traps >= Limits.trapsMax else { return false }
-        append("was running in \(traps) processes that died by a signal from within, the last by \(signal)", now: now)
-        finish(.dead, now: now)
-        return true
+    package func isRunning(in process: ProcessID) -> Bool {
+        state == .running && worker == process
+    }
+
+    /// What the crash of its process makes of a job that was running in it.
+    ///
+    /// - Parameter report: given when it ran alone, so that it is buried.
+    package mutating func crash(report: String?, now: Timestamp) {
+        crashes += 1
+        isFlagged = false
+        if let report {
+            append(report, now: now)
+            finish(.dead, now: now)
+        } else {
+            isSuspect = true
+            state = .ready
+        }
     }
 
     private var granted: Claim {

@@ -13,6 +13,10 @@ public struct JobSummary: Sendable, Equatable {
     public var failures: Int
     /// Runs that ended without a word: their process died or lost its lease.
     public var crashes: Int
+    /// It may have taken a process down, and waits to be run, or is run, alone.
+    public var isSuspect: Bool
+    /// A suspect that has not ended.
+    public var isQuarantined: Bool { isSuspect && !state.isFinal }
     public var maxAttempts: Int
     public var timeout: Duration
     public var tags: [String]
@@ -28,8 +32,9 @@ public struct JobSummary: Sendable, Equatable {
 
     package init(
         id: JobID, queue: QueueName, kind: JobKind, priority: Priority, state: JobState, attempt: Int, failures: Int,
-        crashes: Int, maxAttempts: Int, timeout: Duration, tags: [String], createdAt: Timestamp, dueAt: Timestamp,
-        expiresAt: Timestamp?, startedAt: Timestamp?, finishedAt: Timestamp?, worker: ProcessID?
+        crashes: Int, isSuspect: Bool = false, maxAttempts: Int, timeout: Duration, tags: [String],
+        createdAt: Timestamp, dueAt: Timestamp, expiresAt: Timestamp?, startedAt: Timestamp?, finishedAt: Timestamp?,
+        worker: ProcessID?
     ) {
         self.id = id
         self.queue = queue
@@ -39,6 +44,7 @@ public struct JobSummary: Sendable, Equatable {
         self.attempt = attempt
         self.failures = failures
         self.crashes = crashes
+        self.isSuspect = isSuspect
         self.maxAttempts = maxAttempts
         self.timeout = timeout
         self.tags = tags

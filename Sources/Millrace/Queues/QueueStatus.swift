@@ -7,6 +7,8 @@ public struct QueueStatus: Sendable, Equatable {
     public var ready: [Priority: Int]
     public var scheduled: Int
     public var running: Int
+    /// Suspects of a crash that wait to be run alone; they are not among the ready ones.
+    public var quarantined: Int
     /// Cancelled jobs whose entry in a lane is still to be met.
     public var cancelledEntries: Int
     /// The id at the head of the lanes whose time is the earliest; nil when nothing is ready.
@@ -15,13 +17,15 @@ public struct QueueStatus: Sendable, Equatable {
     public var epoch: Epoch?
 
     package init(
-        queue: QueueName, ready: [Priority: Int] = [:], scheduled: Int = 0, running: Int = 0, cancelledEntries: Int = 0,
-        oldestReady: JobID? = nil, isPaused: Bool = false, epoch: Epoch? = nil
+        queue: QueueName, ready: [Priority: Int] = [:], scheduled: Int = 0, running: Int = 0,
+        quarantined: Int = 0, cancelledEntries: Int = 0, oldestReady: JobID? = nil, isPaused: Bool = false,
+        epoch: Epoch? = nil
     ) {
         self.queue = queue
         self.ready = ready
         self.scheduled = scheduled
         self.running = running
+        self.quarantined = quarantined
         self.cancelledEntries = cancelledEntries
         self.oldestReady = oldestReady
         self.isPaused = isPaused
@@ -54,6 +58,10 @@ public struct WorkerReport: Sendable, Equatable, Codable {
     /// The kinds that it has handlers for, sorted; nil when they are more than ``kindsMax``, or of a release that does not
     /// tell.
     public var kinds: [String]?
+    /// It runs nothing but suspects of a crash, one at a time.
+    public var isAlone: Bool { alone ?? false }
+    /// nil in the report of an older release.
+    private var alone: Bool?
     /// Time since the report, by the broker's clock; filled in by whoever reads it.
     public var silence: Duration = .zero
 
@@ -62,13 +70,13 @@ public struct WorkerReport: Sendable, Equatable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case process, pid, host, pool, queues, concurrency, running, startedAtUnixMilliseconds, isDraining, stuck
-        case longest, kinds
+        case longest, kinds, alone
     }
 
     public init(
         process: String, pid: Int32, host: String, pool: String?, queues: [String], concurrency: Int, running: Int,
         startedAtUnixMilliseconds: Int64, isDraining: Bool, stuck: Int, longest: [RunningJob] = [],
-        kinds: [String]? = nil
+        kinds: [String]? = nil, isAlone: Bool = false
     ) {
         self.process = process
         self.pid = pid
@@ -82,6 +90,7 @@ public struct WorkerReport: Sendable, Equatable, Codable {
         self.stuck = stuck
         self.longest = longest
         self.kinds = kinds.flatMap { $0.count <= Self.kindsMax ? $0 : nil }
+        alone = isAlone
     }
 
     /// A job as the process that runs it tells of it.

@@ -8,9 +8,10 @@ package struct Workforce: Sendable {
         self.workers = workers
     }
 
-    /// Those that take jobs from a queue. One that drains takes no more.
+    /// Those that take jobs from a queue. One that drains takes no more, and one that runs
+    /// suspects of a crash takes nothing else.
     package func takers(of queue: QueueName) -> [WorkerReport] {
-        workers.filter { !$0.isDraining && $0.queues.contains(queue.name) }
+        workers.filter { !$0.isDraining && !$0.isAlone && $0.queues.contains(queue.name) }
     }
 
     /// Whether jobs of a kind meet a handler in a queue: false only when there are takers and each says that it has none.

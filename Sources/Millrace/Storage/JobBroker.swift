@@ -21,6 +21,18 @@ public protocol JobBroker: Sendable {
         _ limit: Int, from queue: QueueName, epoch: Epoch, process: ProcessID, backwards: Bool
     ) async throws(BrokerError) -> Reservation
 
+    /// Leases the suspect that has waited longest, for ``Limits/lease``; none when none waits, or the queue is paused.
+    ///
+    /// For a process in which nothing else runs until that job has ended.
+    /// - Throws: `.epochMismatch` unless the queue's epoch is the caller's.
+    func reserveSuspect(from queue: QueueName, epoch: Epoch, process: ProcessID) async throws(BrokerError)
+        -> Reservation
+
+    /// Ends leases and puts their jobs at the end of the suspects' lane: true for each that was held.
+    ///
+    /// A suspect that is released, retried or reclaimed goes where any job goes; the claim there sends it back here.
+    func quarantine(_ leases: [Lease], in queue: QueueName) async throws(BrokerError) -> [Bool]
+
     /// Forgets jobs whose outcome the ledger has: true for each lease that was still held.
     ///
     /// - Parameter announcing: those among them that reached a final state, told to whoever waits for them.
@@ -118,13 +130,19 @@ public struct QueuedJob: Sendable, Equatable {
     public var envelope: JobEnvelope
     /// The token of its last lease, given when an operator retried it: while that lease still stands the answer is `.busy`.
     public var lastToken: LeaseToken?
+    /// It goes to the suspects' lane, if it is due.
+    public var isSuspect: Bool
 
-    package init(id: JobID, priority: Priority, delay: Duration, envelope: JobEnvelope, lastToken: LeaseToken? = nil) {
+    package init(
+        id: JobID, priority: Priority, delay: Duration, envelope: JobEnvelope, lastToken: LeaseToken? = nil,
+        isSuspect: Bool = false
+    ) {
         self.id = id
         self.priority = priority
         self.delay = delay
         self.envelope = envelope
         self.lastToken = lastToken
+        self.isSuspect = isSuspect
     }
 }
 

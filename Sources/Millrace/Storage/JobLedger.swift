@@ -87,11 +87,12 @@ public protocol JobLedger: QueueSettingsStore {
         age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob]
 
-    /// Counts a trap against every job that a process was running when it died by a signal from within; a job at
-    /// ``Limits/trapsMax`` is dead.
+    /// Makes suspects of all jobs that a process was running when it crashed; one that ran there alone, of which it is
+    /// certain, is dead.
     ///
-    /// Repeating it for the same process counts once. Returns the jobs that it buried.
-    func blame(_ process: ProcessID, signal: String) async throws(LedgerError) -> [JobID]
+    /// A suspect is ready again, at no cost but a crash, and only a claim that runs it alone is granted. Repeating it for
+    /// the same process changes nothing and answers with nothing.
+    func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame
 
     /// Flagged rows by queue.
     func flaggedCounts() async throws(LedgerError) -> [QueueName: Int]
@@ -148,10 +149,13 @@ public struct ClaimRequest: Sendable, Equatable {
     public var lease: Lease
     /// Claims even with a token older than the row's: the broker has confirmed that the lease is owned (its clock went back).
     public var isForced: Bool
+    /// Nothing else runs in the process, and nothing will until this job has ended: what a suspect needs.
+    public var isAlone: Bool
 
-    public init(lease: Lease, isForced: Bool = false) {
+    public init(lease: Lease, isForced: Bool = false, isAlone: Bool = false) {
         self.lease = lease
         self.isForced = isForced
+        self.isAlone = isAlone
     }
 }
 
@@ -166,6 +170,8 @@ public enum ClaimVerdict: Sendable, Equatable {
     case notDue(Duration)
     /// The queue is paused: give it back.
     case paused
+    /// It may have taken a process down: it runs alone or not at all, so move it to the lane of such jobs.
+    case suspect
     /// No such row, though partitions of its age exist.
     case missing
     /// No such row, and its age is past what the ledger keeps.
@@ -219,6 +225,34 @@ public enum RecordVerdict: Sendable, Equatable {
     case settled(JobState)
     /// A newer attempt holds the job, or it is gone: drop the outcome.
     case fenced
+}
+
+/// The end of a process that its parent knows to be the work of what ran in it: a signal from within, or a limit of memory.
+///
+/// A SIGKILL is none: anybody may send it.
+public struct ProcessCrash: Sendable, Equatable {
+    public var process: ProcessID
+    /// The process ran one job at a time, and had finished with the one before.
+    public var wasAlone: Bool
+    /// What becomes the error of a job that is buried: cause and backtrace, cut to ``Limits/errorBytesMax``.
+    public var report: String
+
+    public init(process: ProcessID, wasAlone: Bool, report: String) {
+        self.process = process
+        self.wasAlone = wasAlone
+        self.report = report
+    }
+}
+
+/// What a crash did to the jobs that ran: each with the lease under which it did, which the broker may still hold.
+public struct Blame: Sendable, Equatable {
+    public var suspects: [Lease]
+    public var buried: [Lease]
+
+    public init(suspects: [Lease] = [], buried: [Lease] = []) {
+        self.suspects = suspects
+        self.buried = buried
+    }
 }
 
 /// Which jobs a listing wants; all criteria hold at once.

@@ -40,15 +40,22 @@ struct WorkCommand: ContextCommand {
 
     func run(in context: CommandContext) async throws {
         let file = try file.load(in: context)
-        let settings = try settings(in: file)
+        var settings = try settings(in: file)
+        let duty = WorkerIdentity.suspectDuty(context.environment)
+        if duty == .only { settings = settings.alone }
         let logger = context.logger(try logging.level(context.environment))
         let options = StoreOptions(databaseConnections: settings.databaseConnections, usesTransactions: true)
         try context.checkApplication(file)
         let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
-        let configuration = WorkerConfiguration(
+        var configuration = WorkerConfiguration(
             queues: settings.queues, concurrency: settings.concurrency,
             process: WorkerIdentity.process(context.environment), pool: pool, pid: getpid(), host: WorkerIdentity.host,
             drainTimeout: settings.drainTimeout)
+        switch duty {
+        case .leave: configuration.suspects = .leave
+        case .only: configuration.suspects = .only(runsMax: settings.suspectsMax, idleMax: .seconds(5))
+        case nil: break
+        }
         // Not the one of Redis's connections: a burst of replies must not hold up the worker's machinery.
         let eventLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
         let worker = Worker(

@@ -13,6 +13,21 @@ enum WorkerIdentity {
     /// Holds the number that the supervisor drew for a child: 16 hexadecimal digits.
     static let processVariable = "MILLRACE_PROCESS_ID"
 
+    /// Says to a child what its supervisor wants of it with jobs that must run alone: ``SuspectDuty``.
+    static let suspectsVariable = "MILLRACE_SUSPECTS"
+
+    enum SuspectDuty: String {
+        /// Another child runs them.
+        case leave
+        /// It runs nothing else.
+        case only
+    }
+
+    /// nil for a process without a supervisor.
+    static func suspectDuty(_ environment: [String: String]) -> SuspectDuty? {
+        environment[suspectsVariable].flatMap(SuspectDuty.init)
+    }
+
     /// The number that the supervisor drew, else a fresh one.
     static func process(_ environment: [String: String]) -> ProcessID {
         if let process = environment[processVariable].flatMap({ ProcessID($0) }) { return process }

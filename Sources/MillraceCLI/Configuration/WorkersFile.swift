@@ -43,8 +43,23 @@ struct WorkersFile: Sendable, Equatable {
         /// Connections of each process to PostgreSQL at most, 4…200; half of them for handlers' own transactions.
         /// Default 10.
         var databaseConnections = 10
+        /// What each process may hold, 64 MiB…1024 GiB: one that holds more is killed, and what it ran is run again alone.
+        /// Default none.
+        var memory: ByteCount?
+
+        /// The settings of the process that runs suspects of the pool's queues, one at a time.
+        var alone: PoolSettings {
+            var settings = self
+            settings.concurrency = 1
+            settings.databaseConnections = StoreOptions.connectionsRange.lowerBound
+            return settings
+        }
+
+        /// Suspects that such a process runs in its life: where memory is limited none pays for what another left behind.
+        var suspectsMax: Int? { memory == nil ? nil : 1 }
     }
 
+    static let memoryRange = ByteCount(bytes: 64 << 20)...ByteCount(bytes: 1 << 40)
     /// Processes of one pool.
     static let poolCountMax = 128
     /// Processes of all pools together, as the file says.
@@ -55,7 +70,8 @@ struct WorkersFile: Sendable, Equatable {
     /// Connections to PostgreSQL that all processes together may open with these counts, the supervisor's included.
     func databaseConnections(counts: [String: Int]) -> Int {
         pools.reduce(api.databaseConnections + StoreOptions.supervisor.databaseConnections) { sum, pool in
-            sum + (counts[pool.name] ?? pool.count) * pool.databaseConnections
+            let count = counts[pool.name] ?? pool.count
+            return sum + count * pool.databaseConnections + (count > 0 ? pool.alone.databaseConnections : 0)
         }
     }
 

@@ -8,7 +8,7 @@ import Yams
 enum WorkersFileReader {
     static let keys = ["diagnostics", "api", "blobs", "pools"]
     static let apiKeys = ["host", "port", "database_connections"]
-    static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections"]
+    static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections", "memory"]
     private static let bytesMax = 1 << 20
 
     /// - Throws: `.usage` with all faults of the file, one a line.
@@ -117,6 +117,12 @@ enum WorkersFileReader {
             let number = reader.integer(node, "\(path).database_connections: ", in: StoreOptions.connectionsRange)
         {
             pool.databaseConnections = number
+        }
+        if let node = members["memory"],
+            let memory = reader.byteCount(node, "\(path).memory: ", in: WorkersFile.memoryRange)
+        {
+            pool.memory = memory
+            if !MemoryGauge.isSupported { reader.fail(node, "\(path).memory: is kept on Linux only") }
         }
         return pool
     }

@@ -106,6 +106,15 @@ struct YAMLReader {
         return text
     }
 
+    mutating func byteCount(_ node: Node, _ path: String, in range: ClosedRange<ByteCount>) -> ByteCount? {
+        guard let bytes = text(of: node).flatMap(ByteCount.init), range.contains(bytes) else {
+            return refuse(
+                node, path,
+                "a whole number with MiB or GiB, \(range.lowerBound) to \(range.upperBound), such as 512MiB")
+        }
+        return bytes
+    }
+
     mutating func name(_ node: Node, _ path: String) -> String? {
         guard let text = text(of: node), QueueName(text) != nil else {
             return refuse(node, path, "1 to \(Limits.nameBytesMax) characters of [a-z0-9._-]")

@@ -24,6 +24,12 @@ enum DiagnosticsJobs {
             trap(at: context.attempt)
             return NoOutput()
         }
+        handlers.register(Allocate.self) { job, _ in
+            let memory = try HeldMemory(byteCount: job.bytes.value)
+            try await Task.sleep(for: .milliseconds(job.ms?.value ?? 0))
+            withExtendedLifetime(memory) {}
+            return NoOutput()
+        }
     }
 
     /// Waits, as a handler waits for the network; ends early when cancelled.
@@ -48,6 +54,33 @@ enum DiagnosticsJobs {
     /// Takes its process down by a trap, as an index out of range does.
     struct Crash: Job {
         static let kind: JobKind = "diagnostics.crash"
+    }
+
+    /// Takes so much memory, writes to all of it, and holds it for a while, 0 ms by default.
+    struct Allocate: Job {
+        static let kind: JobKind = "diagnostics.allocate"
+        var bytes: Bytes
+        var ms: Milliseconds?
+    }
+
+    /// 0 bytes to 1 TiB.
+    struct Bytes: Codable, Sendable, Equatable {
+        static let range = 0...(1 << 40)
+        let value: Int
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            value = try container.decode(Int.self)
+            guard Self.range.contains(value) else {
+                throw DecodingError.dataCorruptedError(
+                    in: container, debugDescription: "\(value) bytes, expected 0 to \(Self.range.upperBound)")
+            }
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            try container.encode(value)
+        }
     }
 
     /// 0 ms to one day.

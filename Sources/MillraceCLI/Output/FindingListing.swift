@@ -51,7 +51,7 @@ struct LimitRow: Sendable {
         LimitRow("jobs in one call of a store", Limits.storeBatchMax),
         LimitRow("id behind PostgreSQL's clock", Limits.idBehindMax),
         LimitRow("id ahead of PostgreSQL's clock", Limits.idAheadMax),
-        LimitRow("crashes by a signal from within after which a job is dead", Limits.trapsMax),
+        LimitRow("lost runs without a known cause before a job runs alone", Limits.unexplainedCrashesMax),
     ]
 
     private init(_ name: String, _ number: Int) {

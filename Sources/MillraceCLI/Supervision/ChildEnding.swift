@@ -6,6 +6,27 @@
     import Darwin
 #endif
 
+/// What a supervisor knows of the end of a child process.
+struct ChildEnd: Equatable, Sendable {
+    var ending: ChildEnding
+    /// Its message and backtrace; nil when it wrote none.
+    var crashReport: String?
+    /// The limit of memory for which it was killed by us; nil when it was not.
+    var memoryMax: ByteCount?
+
+    init(_ ending: ChildEnding, crashReport: String? = nil, memoryMax: ByteCount? = nil) {
+        self.ending = ending
+        self.crashReport = crashReport
+        self.memoryMax = memoryMax
+    }
+
+    /// What its jobs may be blamed for: a signal from within, or the limit of memory. nil for any other end.
+    var crash: String? {
+        if let memoryMax { return "was killed at its memory limit of \(memoryMax)" }
+        return ending.signalFromWithin.map { "ended by \($0)" }
+    }
+}
+
 /// How a child process ended.
 enum ChildEnding: Equatable, Sendable, CustomStringConvertible {
     case exited(Int32)

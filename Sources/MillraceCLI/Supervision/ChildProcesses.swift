@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Millrace
 import Synchronization
 
 #if canImport(Glibc)
@@ -43,11 +44,12 @@ final class ChildProcesses: Sendable {
     }
 
     /// Starts a child.
-    /// - Parameter onEnd: called once, on a thread of its own, after the child's last line was passed on and it was
-    ///   reaped.
+    /// - Parameters:
+    ///   - memoryMax: it is killed soon after it holds more; nil for no limit.
+    ///   - onEnd: called once, on a thread of its own, after the child's last line was passed on and it was reaped.
     func start(
         _ child: PoolPlan.ChildID, name: String, arguments: [String], environment: [String: String],
-        onEnd: @escaping @Sendable (ChildEnding) -> Void
+        memoryMax: ByteCount? = nil, onEnd: @escaping @Sendable (ChildEnd) -> Void
     ) throws(CommandError) -> pid_t {
         let output = try Self.pipe()
         // Under the lock, so that a signal to all children never misses one that is being started.
@@ -64,9 +66,14 @@ final class ChildProcesses: Sendable {
             return try result.get()
         }
         let isWatched = DetachedThread.start { [self] in
-            pass(output.read, of: name, pid)
+            var watch = Watch(child: child, name: name, pid: pid, memoryMax: memoryMax)
+            pass(output.read, of: &watch)
             close(output.read)
-            onEnd(reap(child, pid))
+            let ending = reap(child, pid)
+            onEnd(
+                ChildEnd(
+                    ending, crashReport: watch.report.text,
+                    memoryMax: watch.wasOverMemory && ending == .signalled(SIGKILL) ? memoryMax : nil))
         }
         guard isWatched else {
             signal(child, SIGKILL)
@@ -89,16 +96,50 @@ final class ChildProcesses: Sendable {
         }
     }
 
+    /// What the thread of a child knows of it.
+    private struct Watch {
+        let child: PoolPlan.ChildID
+        let name: String
+        let pid: pid_t
+        let memoryMax: ByteCount?
+        var report = CrashReport()
+        var wasOverMemory = false
+        var lastGauge = ContinuousClock.now
+    }
+
+    /// How often the memory of a child with a limit is looked at.
+    private static let gaugeInterval: Duration = .milliseconds(100)
+
+    private func gaugeMemory(_ watch: inout Watch) {
+        guard let memoryMax = watch.memoryMax, !watch.wasOverMemory,
+            ContinuousClock.now - watch.lastGauge >= Self.gaugeInterval
+        else { return }
+        watch.lastGauge = .now
+        guard let bytes = MemoryGauge.bytes(of: watch.pid), bytes > memoryMax.bytes else { return }
+        watch.wasOverMemory = true
+        signal(watch.child, SIGKILL)
+    }
+
+    private func pass(_ lines: [String], of watch: inout Watch) {
+        for line in lines {
+            watch.report.append(line)
+            onLine(watch.name, watch.pid, line)
+        }
+    }
+
     /// Passes on what a child writes until the pipe ends, or the child: a grandchild may hold the pipe open for ever.
-    private func pass(_ output: Int32, of name: String, _ pid: pid_t) {
+    private func pass(_ output: Int32, of watch: inout Watch) {
         var splitter = LineSplitter()
         var isGone = false
+        let pid = watch.pid
+        let pause = watch.memoryMax == nil ? 500 : Int32(Self.gaugeInterval.milliseconds)
         while true {
+            gaugeMemory(&watch)
             var wait = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            let ready = poll(&wait, 1, isGone ? 0 : 500)
+            let ready = poll(&wait, 1, isGone ? 0 : pause)
             if ready > 0 {
                 guard let bytes = FileDescriptor.read(output, limit: 8192) else { break }
-                for line in splitter.append(bytes) { onLine(name, pid, line) }
+                pass(splitter.append(bytes), of: &watch)
             } else if isGone {
                 break
             } else {
@@ -107,7 +148,7 @@ final class ChildProcesses: Sendable {
                 isGone = information.si_signo == SIGCHLD
             }
         }
-        if let line = splitter.finish() { onLine(name, pid, line) }
+        if let line = splitter.finish() { pass([line], of: &watch) }
     }
 
     /// Waits for the end of a process, and forgets it before its pid can be given to another.

@@ -27,11 +27,14 @@ struct PoolPlan {
     enum Role: Hashable, Sendable, CustomStringConvertible {
         case api
         case pool(String)
+        /// Runs what must run alone of a pool's queues, one job at a time.
+        case alone(String)
 
         var description: String {
             switch self {
             case .api: "api"
             case .pool(let name): name
+            case .alone(let name): "\(name)-alone"
             }
         }
     }
@@ -55,6 +58,7 @@ struct PoolPlan {
         let role: Role
         /// Ends in a row of processes that did not live long.
         var failures = 0
+        var lastChild: ChildID?
         var occupant: Occupant
 
         enum Occupant {
@@ -110,8 +114,19 @@ struct PoolPlan {
         guard let index = index(of: child), case .child(_, let since) = slots[index].occupant else { return }
         if now - since >= timing.healthyAfter { slots[index].failures = 0 }
         slots[index].failures += 1
+        slots[index].lastChild = child
         let delay = backoff(afterFailures: slots[index].failures, using: &generator)
         slots[index].occupant = .nothing(until: now + delay)
+    }
+
+    /// Says that the end of a process has served its purpose, since the jobs that may have caused it are told apart from
+    /// the others now: the next one is started soon, and the end does not count as a failure.
+    mutating func forgive(_ child: ChildID, at now: Instant, using generator: inout some RandomNumberGenerator) {
+        guard let index = slots.firstIndex(where: { $0.lastChild == child }),
+            case .nothing(let until) = slots[index].occupant
+        else { return }
+        slots[index].failures = 0
+        slots[index].occupant = .nothing(until: min(until, now + backoff(afterFailures: 1, using: &generator)))
     }
 
     /// What is to be done now; each action is returned once and taken as done.

@@ -2,35 +2,25 @@
 
 import Logging
 import Millrace
+import Synchronization
 
 /// What the stores are told of a worker process that ended.
 ///
-/// First, when it ended by a signal from within, the jobs that it ran are blamed for it; then its leases are released,
-/// so that its jobs run again at once instead of after their lease. In that order: a released job may be claimed by
-/// another process at once, and then nobody knows any more that it was running in this one. If a store is away the
-/// report is repeated, within limits; without it nothing is lost, as leases expire.
+/// First, when it ended by a signal from within or at its limit of memory, the jobs that it ran are blamed for it: they are
+/// suspects from then on, or, where one ran alone, buried. Then its leases end: those of suspects in the suspects' lane,
+/// all others at the head of theirs, so that its jobs run again at once instead of after their lease. In that order: a
+/// released job may be claimed by another process at once, and then nobody knows any more that it was running in this
+/// one. If a store is away the report is repeated, within limits; without it nothing is lost, as leases expire.
 extension Supervisor {
     private static let blameMax: Duration = .seconds(300)
     /// Leases that old have expired.
     private static let releaseMax: Duration = .seconds(60)
 
-    func report(_ child: Child, _ ending: ChildEnding) async {
-        guard case .pool = child.role else { return }
-        if let signal = ending.signalFromWithin {
-            await repeating("jobs of a crashed process not blamed", of: child, for: Self.blameMax) {
-                () async throws(CommandError) in
-                do throws(LedgerError) {
-                    let buried = try await self.ledger.blame(child.process, signal: signal)
-                    if !buried.isEmpty {
-                        self.logger.error(
-                            "jobs buried that took processes down again and again",
-                            metadata: [.jobID: "\(buried)", .signal: "\(signal)", .pool: "\(child.role)"])
-                    }
-                } catch {
-                    throw CommandError(error)
-                }
-            }
-        }
+    /// - Returns: whether jobs were blamed for the end.
+    func report(_ child: Child, _ end: ChildEnd) async -> Bool {
+        guard child.role != .api else { return false }
+        let blame = await blame(child, end)
+        await move(blame)
         for queue in child.queues {
             await repeating("leases of an ended process not released", of: child, for: Self.releaseMax) {
                 () async throws(CommandError) in
@@ -45,9 +35,54 @@ extension Supervisor {
                 }
             }
         }
-        if !ending.isClean {
+        if !end.ending.isClean {
             // Its word of itself would be forgotten in half a minute anyway.
             try? await broker.withdraw(child.process)
+        }
+        return blame != Blame()
+    }
+
+    /// Tells the ledger of a crash. Where the answer is lost the claims of these jobs say what became of them.
+    private func blame(_ child: Child, _ end: ChildEnd) async -> Blame {
+        guard let cause = end.crash else { return Blame() }
+        let wasAlone = if case .alone = child.role { true } else { false }
+        let report = "the process in which it ran alone \(cause)\(end.crashReport.map { "\n\($0)" } ?? "")"
+        let crash = ProcessCrash(process: child.process, wasAlone: wasAlone, report: report)
+        let result = Mutex(Blame())
+        await repeating("jobs of a crashed process not blamed", of: child, for: Self.blameMax) {
+            () async throws(CommandError) in
+            do throws(LedgerError) {
+                let blame = try await self.ledger.blame(crash)
+                result.withLock { $0 = blame }
+            } catch {
+                throw CommandError(error)
+            }
+        }
+        let blame = result.withLock(\.self)
+        let facts: [LogKey: Logger.MetadataValue] = [.pool: "\(child.role)", .state: "\(cause)"]
+        for lease in blame.buried {
+            logger.error(
+                "job buried, it took down the process in which it ran alone",
+                metadata: facts.merging([.jobID: "\(lease.id)"]) { $1 })
+        }
+        if !blame.suspects.isEmpty {
+            logger.warning(
+                "jobs of a crashed process are run again alone",
+                metadata: facts.merging([.count: "\(blame.suspects.count)"]) { $1 })
+        }
+        return blame
+    }
+
+    /// Tells the broker of what the ledger has done. What it is not told the claims find out, as leases expire.
+    private func move(_ blame: Blame) async {
+        for (queue, leases) in Dictionary(grouping: blame.buried, by: \.queue) {
+            _ = try? await broker.complete(leases, in: queue, announcing: leases.map(\.id))
+        }
+        for (queue, leases) in Dictionary(grouping: blame.suspects, by: \.queue) {
+            for start in stride(from: 0, to: leases.count, by: Limits.storeBatchMax) {
+                let batch = leases[start..<min(start + Limits.storeBatchMax, leases.count)]
+                _ = try? await broker.quarantine(Array(batch), in: queue)
+            }
         }
     }
 

@@ -38,7 +38,11 @@ actor Supervisor: Service {
         "threads=crashed,registers=none,images=none,symbolicate=fast,color=no,interactive=no"
 
     enum Event: Sendable {
-        case ended(PoolPlan.ChildID, ChildEnding)
+        case ended(PoolPlan.ChildID, ChildEnd)
+        /// Jobs were told apart that may have caused the end of this child.
+        case blamed(PoolPlan.ChildID)
+        /// The queues with suspects that may run.
+        case suspects(Set<QueueName>)
         /// What the ledger says; nil when it did not answer.
         case counts([String: Int]?)
         case tick
@@ -81,7 +85,10 @@ actor Supervisor: Service {
         self.logger = logger
         var patience: [PoolPlan.Role: Duration] = [.api: .seconds(40)]
         // A worker cancels what is left after its own timeout, and writes what it has; it should never come to a kill.
-        for pool in launch.file.pools { patience[.pool(pool.name)] = pool.drainTimeout + .seconds(15) }
+        for pool in launch.file.pools {
+            patience[.pool(pool.name)] = pool.drainTimeout + .seconds(15)
+            patience[.alone(pool.name)] = pool.drainTimeout + .seconds(15)
+        }
         plan = PoolPlan(patience: patience)
     }
 
@@ -95,6 +102,7 @@ actor Supervisor: Service {
             await withDiscardingTaskGroup { group in
                 group.addTask { await Self.tick(into: inbox) }
                 group.addTask { await self.watchCounts(into: inbox) }
+                group.addTask { await self.watchSuspects(into: inbox) }
                 await withGracefulShutdownHandler {
                     for await event in events {
                         handle(event, into: inbox, &reports)
@@ -119,8 +127,17 @@ actor Supervisor: Service {
         _ event: Event, into inbox: AsyncStream<Event>.Continuation, _ reports: inout DiscardingTaskGroup
     ) {
         switch event {
-        case .ended(let id, let ending):
-            if let child = ended(id, ending) { reports.addTask { await self.report(child, ending) } }
+        case .ended(let id, let end):
+            if let child = ended(id, end) {
+                reports.addTask {
+                    if await self.report(child, end) { inbox.yield(.blamed(id)) }
+                }
+            }
+        case .blamed(let id):
+            var generator = SystemRandomNumberGenerator()
+            plan.forgive(id, at: now, using: &generator)
+        case .suspects(let queues):
+            serve(queues)
         case .counts(let counts):
             wish(counts)
         case .tick:
@@ -151,17 +168,19 @@ actor Supervisor: Service {
         environment[Self.backtraceVariable] = environment[Self.backtraceVariable] ?? Self.backtraceOptions
         environment[Lifeline.variable] = "\(ChildProcesses.lifelineDescriptor)"
         let arguments: [String]
-        var queues: [QueueName] = []
+        var pool: WorkersFile.PoolSettings?
         switch role {
         case .api: arguments = ["serve"] + launch.commonOptions + launch.apiOptions
-        case .pool(let name):
+        case .pool(let name), .alone(let name):
             arguments = ["work", "--pool", name] + launch.commonOptions
-            queues = launch.file.pool(named: name)?.queues ?? []
+            pool = launch.file.pool(named: name)
+            let duty: WorkerIdentity.SuspectDuty = if case .alone = role { .only } else { .leave }
+            environment[WorkerIdentity.suspectsVariable] = duty.rawValue
         }
-        children[id] = Child(role: role, process: process, queues: queues, startedAt: now)
+        children[id] = Child(role: role, process: process, queues: pool?.queues ?? [], startedAt: now)
         do throws(CommandError) {
             children[id]?.pid = try processes.start(
-                id, name: "\(role)", arguments: arguments, environment: environment
+                id, name: "\(role)", arguments: arguments, environment: environment, memoryMax: pool?.memory
             ) { inbox.yield(.ended(id, $0)) }
             logger.info("process started", metadata: facts(of: id))
         } catch {
@@ -171,18 +190,21 @@ actor Supervisor: Service {
         }
     }
 
-    private func ended(_ id: PoolPlan.ChildID, _ ending: ChildEnding) -> Child? {
+    private func ended(_ id: PoolPlan.ChildID, _ end: ChildEnd) -> Child? {
         var metadata = facts(of: id)
-        metadata[.state] = "\(ending)"
-        if ending.isClean {
+        metadata[.state] = "\(end.ending)"
+        if let memoryMax = end.memoryMax { metadata[.error] = "over its memory limit of \(memoryMax)" }
+        if end.ending.isClean {
             logger.info("process ended", metadata: metadata)
         } else {
             logger.warning("process ended", metadata: metadata)
         }
         var generator = SystemRandomNumberGenerator()
         plan.ended(id, at: now, using: &generator)
+        // Nothing was left to be run alone; what has come since is seen in a moment.
+        if end.ending.isClean, let role = children[id]?.role, case .alone = role { plan.wish(0, of: role) }
         let child = children.removeValue(forKey: id)
-        if let child, child.role == .api { noteAPI(child, ending) }
+        if let child, child.role == .api { noteAPI(child, end.ending) }
         return child
     }
 
@@ -205,9 +227,23 @@ actor Supervisor: Service {
             let wished = max(0, min(self.counts[pool.name] ?? pool.count, WorkersFile.poolCountMax))
             let present = plan.count(of: role)
             plan.wish(wished, of: role)
+            if wished == 0 { plan.wish(0, of: .alone(pool.name)) }
             if wished != present {
                 logger.info("pool scales", metadata: [.pool: "\(pool.name)", .count: "\(wished)"])
             }
+        }
+    }
+
+    /// Wishes for a process for the suspects of these queues in each pool that serves one of them; it ends by itself.
+    private func serve(_ queues: Set<QueueName>) {
+        guard !plan.isShuttingDown else { return }
+        for pool in launch.file.pools
+        where plan.count(of: .pool(pool.name)) > 0 && !queues.isDisjoint(with: pool.queues) {
+            let role = PoolPlan.Role.alone(pool.name)
+            if plan.count(of: role) == 0 {
+                logger.info("suspects of a crash run alone", metadata: [.pool: "\(pool.name)"])
+            }
+            plan.wish(1, of: role)
         }
     }
 
@@ -215,7 +251,7 @@ actor Supervisor: Service {
         guard let child = children[id] else { return [:] }
         var facts: [LogKey: Logger.MetadataValue] = [.pool: "\(child.role)"]
         if let pid = child.pid { facts[.pid] = "\(pid)" }
-        if case .pool = child.role { facts[.process] = "\(child.process)" }
+        if child.role != .api { facts[.process] = "\(child.process)" }
         return facts
     }
 
@@ -237,6 +273,18 @@ actor Supervisor: Service {
                 inbox.yield(.counts(nil))
             }
             try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private nonisolated func watchSuspects(into inbox: AsyncStream<Event>.Continuation) async {
+        let queues = launch.file.queues
+        while !Task.isCancelled {
+            // While the broker is away nothing could be run.
+            if let statuses = try? await broker.status(of: queues) {
+                inbox.yield(
+                    .suspects(Set(statuses.filter { $0.quarantined > 0 && !$0.isPaused }.map(\.queue))))
+            }
+            try? await Task.sleep(for: .milliseconds(500))
         }
     }
 }

@@ -1,26 +1,29 @@
--- blame-process: counts a trap against all jobs of a process, and takes it off them, so that it is blamed once (blame).
--- $1 process  $2 signal  $3 traps that bury a job  $4 the shard that counts   Returns those that it buried.
-WITH suspect AS MATERIALIZED (
-  SELECT id, traps + 1 AS traps
+-- blame-process: makes suspects of the jobs that ran in a process when it crashed; buries one that ran alone (blame).
+-- $1 process  $2 it ran one job at a time  $3 error of a job that is buried, a JSON string  $4 the shard that counts
+-- Returns of each job id, queue, token and state. None of them runs in the process after that, so it is blamed once.
+WITH found AS MATERIALIZED (
+  SELECT id
   FROM millrace.job_rows
   WHERE finished_at IS NULL AND state = 'running' AND worker = $1::bigint
   ORDER BY id
   FOR NO KEY UPDATE
+), verdict AS MATERIALIZED (
+  SELECT $2::boolean AND count(*) = 1 AS is_certain FROM found
 ), blamed AS (
   UPDATE millrace.job_rows AS job
-  SET traps = suspect.traps,
-    worker = NULL,
-    state = CASE WHEN suspect.traps < $3::integer THEN job.state ELSE 'dead' END,
-    finished_at = CASE WHEN suspect.traps >= $3 THEN statement_timestamp() END,
-    flagged = job.flagged AND suspect.traps < $3,
+  SET crashes = job.crashes + 1,
+    suspect = job.suspect OR NOT verdict.is_certain,
+    state = CASE WHEN verdict.is_certain THEN 'dead' ELSE 'ready' END::millrace.job_state,
+    finished_at = CASE WHEN verdict.is_certain THEN statement_timestamp() END,
+    flagged = false,
     errors = CASE
-      WHEN suspect.traps < $3 THEN job.errors
-      ELSE millrace.add_error(job.errors, job.attempt, to_json(format(
-        'was running in %s processes that died by a signal from within, the last by %s', suspect.traps, $2::text)))
+      WHEN verdict.is_certain THEN millrace.add_error(job.errors, job.attempt, $3::json)
+      ELSE job.errors
     END
-  FROM suspect
-  WHERE job.id BETWEEN suspect.id AND suspect.id
-  RETURNING job.id, job.queue, job.state
+  FROM found
+  CROSS JOIN verdict
+  WHERE job.id BETWEEN found.id AND found.id
+  RETURNING job.id, job.queue, job.token, job.state
 ), counted AS (
   INSERT INTO millrace.finished_counts AS total (minute, queue, shard, completed, dead)
   SELECT date_trunc('minute', statement_timestamp()), queue, $4::bigint, 0, count(*)
@@ -29,4 +32,4 @@ WITH suspect AS MATERIALIZED (
   GROUP BY queue
   ON CONFLICT (minute, queue, shard) DO UPDATE SET dead = total.dead + excluded.dead
 )
-SELECT id FROM blamed WHERE state = 'dead'
+SELECT id, queue, token, state::text FROM blamed

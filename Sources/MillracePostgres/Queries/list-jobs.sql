@@ -3,7 +3,7 @@
 SELECT
   job.id, job.queue, job.kind, job.priority, job.state::text, job.attempt, job.failures, job.crashes,
   job.max_attempts, job.timeout_ms, job.tags, job.created_at, job.due_at, job.expires_at, job.started_at,
-  job.finished_at, job.worker, now()
+  job.finished_at, job.worker, now(), job.suspect
 FROM (
   SELECT *
   FROM millrace.job_rows

@@ -16,7 +16,7 @@ WITH RECURSIVE page AS (
 )
 SELECT
   job.id, job.queue, job.kind, job.priority, job.due_at, job.expires_at, job.timeout_ms, job.max_attempts, job.trace,
-  job.payload, job.token, now(), job.xmin::text::bigint
+  job.payload, job.token, now(), job.xmin::text::bigint, job.suspect
 FROM page
 JOIN millrace.job_rows AS job ON job.id BETWEEN ($1::uuid[])[page.place] AND ($1::uuid[])[page.place]
 WHERE job.state < 'completed'

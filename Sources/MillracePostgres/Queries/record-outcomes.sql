@@ -9,6 +9,7 @@ WITH recorded AS (
       WHEN outcome.delay_ms > 0 THEN 'scheduled'
       ELSE 'ready'
     END,
+    suspect = job.suspect AND outcome.ending = 'release',
     failures = job.failures + (outcome.error IS NOT NULL)::integer,
     due_at = CASE
       WHEN outcome.ending = 'snooze' OR outcome.ending = 'retry' AND job.failures + 1 < job.max_attempts

@@ -6,7 +6,7 @@
 -- -2 = left alone: leased under another token. That lease was claimed, if at all, after the cancellation: the claim was
 -- refused, and its holder is about to end the lease, or an operator had opened the job again.
 -- meta.cancelled counts the emptied entries in lanes.
-local jobs, leases, scheduled, meta = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local jobs, leases, scheduled, meta, quarantine = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[10]
 local cancelled, finished, id, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if #id ~= 16 or (#token ~= 0 and #token ~= 17) then return redis.error_reply('ERR cancel-job: malformed arguments') end
 
@@ -21,7 +21,10 @@ end
 redis.call('ZREM', leases, '')  -- a removal first lets the script run at maxmemory
 local wasLeased = redis.call('ZREM', leases, id .. token) == 1
 if answer ~= -2 then
-  if redis.call('ZREM', scheduled, unpack(places)) > 0 or wasLeased then
+  local isFree = redis.call('ZREM', scheduled, unpack(places)) > 0 or wasLeased
+  -- Suspects are few.
+  for _, place in ipairs(places) do isFree = redis.call('LREM', quarantine, 0, place) > 0 or isFree end
+  if isFree then
     answer = 1
     redis.call('HDEL', jobs, id)
   elseif redis.call('HSTRLEN', jobs, id) > 0 then

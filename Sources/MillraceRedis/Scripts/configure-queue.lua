@@ -9,7 +9,7 @@ if paused ~= '0' and paused ~= '1' then return redis.error_reply('ERR configure-
 redis.call('HDEL', meta, '')  -- a removal first lets the script run at maxmemory
 redis.call('HSET', meta, 'paused', paused)
 if epoch ~= '' then redis.call('HSET', meta, 'epoch', epoch) end
-if paused == '0' and redis.call('EXISTS', unpack(KEYS, 6)) > 0 and redis.call('EXISTS', bell) == 0 then
+if paused == '0' and redis.call('EXISTS', unpack(KEYS, 6, 9)) > 0 and redis.call('EXISTS', bell) == 0 then
   redis.call('RPUSH', bell, 1)
 end
 return 1

@@ -1,16 +1,16 @@
 -- enqueue-jobs: make new jobs takeable, or due after their delay. Called by RedisBroker.enqueue.
 -- KEYS    a queue's, in the order of KeySpace
--- ARGV[1] now (Unix ms) or '' for Redis's clock   ARGV[2] lanes, a byte for each job
+-- ARGV[1] now (Unix ms) or '' for Redis's clock   ARGV[2] lanes, a byte for each job, with 4 added for a suspect
 -- ARGV[3] delays (ms), 8 bytes for each job with the big end first, 0 = ready; or '' when all jobs are ready
 -- ARGV[4] last tokens, 17 bytes for each job, zeros for none; or '' for none at all
 -- ARGV[5…] id and envelope of each job, at most 500
 -- Returns one number per job: 1 = enqueued, 0 = known, -1 = busy (it is leased, or its cancelled entry is still there).
 -- A lease may end with the job's removal, whatever the ledger says of the job by then: what is leased is not known for good.
 -- An entry comes before its envelope: alone it is dropped by whoever meets it, an envelope alone would stay for ever.
-local jobs, leases, scheduled, bell = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
+local jobs, leases, scheduled, bell, quarantine = KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[10]
 local now, lanes, delays, tokens = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local count = #lanes
-if count < 1 or count > 500 or #ARGV ~= 4 + 2 * count or lanes:find('[^%z\1-\3]')
+if count < 1 or count > 500 or #ARGV ~= 4 + 2 * count or lanes:find('[^%z\1-\7]')
   or (#delays ~= 0 and #delays ~= 8 * count) or (#tokens ~= 0 and #tokens ~= 17 * count) then
   return redis.error_reply('ERR enqueue-jobs: malformed arguments')
 end
@@ -22,7 +22,7 @@ for i = 1, count do
 end
 
 local known = redis.call('HMGET', jobs, unpack(ids))
-local answers, fields, due, ready, seen, leased = {}, {}, {}, {}, {}, nil
+local answers, fields, due, ready, suspects, seen, leased = {}, {}, {}, {}, {}, {}, nil
 for i = 1, count do
   if known[i] and known[i] ~= '' then
     -- There are no more leases than slots.
@@ -46,7 +46,9 @@ for i = 1, count do
     local delay = delays == '' and 0 or struct.unpack('>I8', delays, 8 * i - 7)
     if delay > 0 then
       due[#due + 1] = delay
-      due[#due + 1] = id .. string.char(lane)
+      due[#due + 1] = id .. string.char(lane % 4)
+    elseif lane > 3 then
+      suspects[#suspects + 1] = id .. string.char(lane % 4)
     else
       local entries = ready[lane]
       if entries then entries[#entries + 1] = id else ready[lane] = {id} end
@@ -58,6 +60,7 @@ if #fields == 0 then return answers end
 for lane = 0, 3 do
   if ready[lane] then redis.call('RPUSH', KEYS[lane + 6], unpack(ready[lane])) end
 end
+if #suspects > 0 then redis.call('RPUSH', quarantine, unpack(suspects)) end
 if #due > 0 then
   if not now then
     local time = redis.call('TIME')

@@ -98,6 +98,9 @@ final class BrokerRun {
             // No two reservations at one time, so that the model's tokens differ as the clock's do.
             try await advance(1)
             return await reserve(limit, ProcessID(number: UInt64(process) + 1), backwards, hasOldEpoch)
+        case .reserveSuspect(let process, let hasOldEpoch):
+            try await advance(1)
+            return await reserve(nil, ProcessID(number: UInt64(process) + 1), false, hasOldEpoch)
         case .declare(let job, let process, let lane, let milliseconds):
             declarations += 1
             let token = LeaseToken(
@@ -124,10 +127,15 @@ final class BrokerRun {
                     var job = self.jobs[entry.job % self.jobs.count]
                     job.priority = entry.priority
                     job.delay = .milliseconds(entry.delayMilliseconds)
+                    job.isSuspect = entry.isSuspect
                     if entry.hasLastToken { job.lastToken = side.lastToken(of: job.id) }
                     return job
                 }
                 return "\(try await broker.enqueue(jobs, into: queue))"
+            }
+        case .quarantine(let numbers):
+            return await both { broker, side in
+                "\(try await broker.quarantine(self.leases(numbers, side), in: queue))"
             }
         case .complete(let numbers):
             return await both { broker, side in
@@ -173,18 +181,24 @@ final class BrokerRun {
                 try await broker.configure(queue, isPaused: isPaused, epoch: epoch)
                 return ""
             }
-        case .advance, .tick, .lose, .reserve, .declare, .redeclare, .again: return ("", "")
+        case .advance, .tick, .lose, .reserve, .reserveSuspect, .declare, .redeclare, .again: return ("", "")
         }
     }
 
+    /// - Parameter limit: nil for a suspect.
     private func reserve(
-        _ limit: Int, _ process: ProcessID, _ backwards: Bool, _ hasOldEpoch: Bool
+        _ limit: Int?, _ process: ProcessID, _ backwards: Bool, _ hasOldEpoch: Bool
     ) async -> (model: String, subject: String) {
         let epoch = hasOldEpoch ? Epoch(number: 99) : epoch
         var reserved: [[Lease]] = []
         let answers = await both { broker, _ in
-            let reservation = try await broker.reserve(
-                limit, from: self.queue, epoch: epoch, process: process, backwards: backwards)
+            let reservation =
+                if let limit {
+                    try await broker.reserve(
+                        limit, from: self.queue, epoch: epoch, process: process, backwards: backwards)
+                } else {
+                    try await broker.reserveSuspect(from: self.queue, epoch: epoch, process: process)
+                }
             reserved.append(reservation.jobs.map(\.lease))
             let jobs = reservation.jobs.map { job in
                 let token = job.lease.token
@@ -262,10 +276,14 @@ final class BrokerRun {
 
         var lines = snapshot.envelopes.map { "\(name($0)) has \($1.isEmpty ? "no" : "an") envelope" }.sorted()
         lines += Priority.allCases.map { "lane \($0): \((snapshot.lanes[$0] ?? []).map(name))" }
+        lines.append(
+            "suspects: \(snapshot.quarantine.map { "\(name(JobID(bytes: $0.prefix(16)) ?? jobs[0].id)) \($0.last ?? 9)" })"
+        )
         lines += snapshot.scheduled.map { "\(name($0)) is due in \(since($1.due)) ms for \($1.lane)" }.sorted()
         lines += snapshot.leases.map { "\(name($0.id)) is leased by \(side.name(of: $0)) for \(since($1)) ms" }.sorted()
         lines.append("ready \(Priority.allCases.map { status.ready[$0] ?? 0 })")
         lines.append("scheduled \(status.scheduled) running \(status.running) cancelled \(status.cancelledEntries)")
+        lines.append("quarantined \(status.quarantined)")
         lines.append("oldest at \(status.oldestReady.map { name($0) } ?? "none")")
         lines.append("paused \(status.isPaused) epoch \(status.epoch?.number ?? -1)")
         return lines

@@ -7,8 +7,10 @@ import Millrace
 /// Jobs, processes and leases are numbers that are taken modulo what there is when the step runs, so that a program means
 /// something with any of its steps left out.
 enum BrokerStep: Sendable {
-    case enqueue([(job: Int, priority: Priority, delayMilliseconds: Int64, hasLastToken: Bool)])
+    case enqueue([(job: Int, priority: Priority, delayMilliseconds: Int64, hasLastToken: Bool, isSuspect: Bool)])
     case reserve(limit: Int, process: Int, backwards: Bool, hasOldEpoch: Bool)
+    case reserveSuspect(process: Int, hasOldEpoch: Bool)
+    case quarantine([Int])
     case complete([Int])
     case retry([(lease: Int, delayMilliseconds: Int64)])
     case release([Int])
@@ -46,9 +48,11 @@ enum BrokerStep: Sendable {
         case 1...18:
             return .enqueue(
                 numbers(5).map {
-                    ($0, lane(), milliseconds(-1, 0, 0, 0, 1, 1000, 20_000), isOneIn(4))
+                    ($0, lane(), milliseconds(-1, 0, 0, 0, 1, 1000, 20_000), isOneIn(4), isOneIn(5))
                 })
-        case 19...38:
+        case 19...22: return .reserveSuspect(process: number(0...2), hasOldEpoch: isOneIn(12))
+        case 23...24: return .quarantine(numbers(3))
+        case 25...38:
             return .reserve(
                 limit: number(0...6), process: number(0...2), backwards: isOneIn(4), hasOldEpoch: isOneIn(12))
         case 39...46: return .complete(numbers(3))

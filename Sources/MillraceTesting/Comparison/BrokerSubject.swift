@@ -32,16 +32,19 @@ package struct BrokerSnapshot: Sendable, Equatable {
     package var envelopes: [JobID: [UInt8]]
     /// Oldest first.
     package var lanes: [Priority: [JobID]]
+    /// Oldest first, each with the number of the lane that it goes back to.
+    package var quarantine: [[UInt8]]
     package var scheduled: [JobID: Scheduled]
     /// With their deadlines.
     package var leases: [Lease: Timestamp]
 
     package init(
-        envelopes: [JobID: [UInt8]], lanes: [Priority: [JobID]], scheduled: [JobID: Scheduled],
-        leases: [Lease: Timestamp]
+        envelopes: [JobID: [UInt8]], lanes: [Priority: [JobID]], quarantine: [[UInt8]] = [],
+        scheduled: [JobID: Scheduled], leases: [Lease: Timestamp]
     ) {
         self.envelopes = envelopes
         self.lanes = lanes
+        self.quarantine = quarantine
         self.scheduled = scheduled
         self.leases = leases
     }
@@ -53,6 +56,7 @@ extension MemoryBroker {
         let entry = self.queue(queue)
         return BrokerSnapshot(
             envelopes: entry.envelopes, lanes: entry.lanes,
+            quarantine: entry.quarantine.map { $0.id.bytes + [$0.lane.rawValue] },
             scheduled: entry.scheduled.mapValues { BrokerSnapshot.Scheduled(lane: $0.lane, due: $0.due) },
             leases: entry.leases)
     }

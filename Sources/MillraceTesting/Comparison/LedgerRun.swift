@@ -79,7 +79,7 @@ final class LedgerRun {
                 let token = LeaseToken(reservedAtMicroseconds: entry.token, process: process, lane: .normal)
                 return ClaimRequest(
                     lease: Lease(id: ids[entry.job], queue: queue(of: entry.job), token: token),
-                    isForced: entry.isForced)
+                    isForced: entry.isForced, isAlone: entry.isAlone)
             }
             return await both { side in
                 "\(try await side.ledger.claim(requests, process: process).map(Self.described))"
@@ -104,9 +104,11 @@ final class LedgerRun {
             case .cancel(let job): return "\(try await ledger.cancel(ids[job]))"
             case .flagAgain(let job): try await ledger.flagAgain(ids[job])
             case .reopen(let job): return "\(try await ledger.reopen(ids[job]))"
-            case .blame(let process):
-                let buried = try await ledger.blame(ProcessID(number: UInt64(process)), signal: "SIGILL")
-                return "\(buried.sorted())"
+            case .blame(let process, let wasAlone):
+                let crash = ProcessCrash(
+                    process: ProcessID(number: UInt64(process)), wasAlone: wasAlone, report: "ended by SIGILL")
+                let blame = try await ledger.blame(crash)
+                return "suspects \(blame.suspects.map { "\($0)" }.sorted()) buried \(blame.buried)"
             case .clearFlags(let jobs):
                 let pushed = try await ledger.pushable(jobs.map { ids[$0] }, bytesMax: 1 << 20)
                 try await ledger.clearFlags(Dictionary(pushed.map { ($0.job.id, $0.version) }) { $1 })
@@ -178,6 +180,7 @@ final class LedgerRun {
             return """
                 \(job.id) of \(entry.queue) \(job.priority) in \(Self.tens(max(job.delay, .zero))) \
                 token \(job.lastToken.map { "\($0.bytes)" } ?? "none") \
+                suspect \(job.isSuspect) \
                 expires \(tens(job.envelope.expiresAt)) payload \(job.envelope.payload)
                 """
         }
@@ -187,6 +190,7 @@ final class LedgerRun {
             let errors = row.errors.map { "\($0.attempt) \($0.message.prefix(22))" }
             return """
                 \(row.id) \(row.queue) \(row.kind) \(row.priority) \(row.state) \(row.attempt)/\(row.failures)/\(row.crashes) \
+                suspect \(row.isSuspect) \
                 of \(row.maxAttempts) due \(tens(row.dueAt)) expires \(tens(row.expiresAt)) started \(tens(row.startedAt)) \
                 finished \(tens(row.finishedAt)) by \(row.worker.map { "\($0)" } ?? "nobody") \
                 payload \(row.payload) result \(row.result ?? []) errors \(errors)

@@ -17,6 +17,7 @@ enum LedgerStep: Sendable {
         var job: Int
         var token: UInt64
         var isForced: Bool
+        var isAlone: Bool
     }
 
     struct OutcomeEntry: Sendable {
@@ -32,7 +33,7 @@ enum LedgerStep: Sendable {
     case cancel(job: Int)
     case flagAgain(job: Int)
     case reopen(job: Int)
-    case blame(process: Int)
+    case blame(process: Int, wasAlone: Bool)
     case clearFlags([Int])
     case setPaused(Bool, queue: Int)
     case establishEpoch(queue: Int)
@@ -76,7 +77,9 @@ enum LedgerStep: Sendable {
                 }, key: isOneIn(6) ? number(0...2) : nil, digest: UInt8(number(0...1)))
         case 15...40:
             return .claim(
-                several(4) { ClaimEntry(job: job(), token: UInt64(number(1...60)), isForced: isOneIn(8)) },
+                several(4) {
+                    ClaimEntry(job: job(), token: UInt64(number(1...60)), isForced: isOneIn(8), isAlone: isOneIn(3))
+                },
                 process: number(1...3))
         case 41...66:
             return .record(
@@ -88,7 +91,7 @@ enum LedgerStep: Sendable {
         case 67...69: return .cancel(job: job())
         case 70: return .flagAgain(job: job())
         case 71...75: return .reopen(job: job())
-        case 76...79: return .blame(process: number(1...3))
+        case 76...79: return .blame(process: number(1...3), wasAlone: isOneIn(2))
         case 80...82: return .clearFlags(several(5, job))
         case 83...85: return .setPaused(isOneIn(3), queue: number(0...1))
         case 86: return isOneIn(2) ? .establishEpoch(queue: number(0...1)) : .raiseEpoch(queue: number(0...1))

@@ -25,6 +25,7 @@ package struct BrokerConformance: Sendable, CustomTestStringConvertible {
 
     package static let allCases: [BrokerConformance] =
         enqueueing + reserving + ending + leasing + reclaiming + promoting + cancelling + waiting + describing
+        + quarantining
 
     package func run(on harness: any BrokerHarness) async throws {
         try await body(BrokerTrial(harness: harness))

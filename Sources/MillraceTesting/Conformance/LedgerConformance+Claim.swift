@@ -52,7 +52,8 @@ extension LedgerConformance {
             ]
             func claims(_ token: LeaseToken) async throws -> [ClaimVerdict] {
                 let lease = Lease(id: job.id, queue: trial.queue, token: token)
-                return try await trial.ledger.claim([ClaimRequest(lease: lease)], process: token.process)
+                return try await trial.ledger.claim(
+                    [ClaimRequest(lease: lease, isAlone: true)], process: token.process)
             }
 
             for (index, token) in tokens.enumerated() {

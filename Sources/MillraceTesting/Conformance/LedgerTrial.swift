@@ -96,6 +96,21 @@ struct LedgerTrial: Sendable {
         #expect(claim.attempt == attempt, sourceLocation: sourceLocation)
     }
 
+    /// Claims for a process in which nothing else runs, and expects an attempt of this number.
+    func startAlone(
+        _ id: JobID, _ number: UInt64, attempt: Int = 1, process: ProcessID? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        var request = request(id, number)
+        request.isAlone = true
+        let verdicts = try await ledger.claim([request], process: process ?? self.process)
+        guard case .run(let claim) = try #require(verdicts.first, sourceLocation: sourceLocation) else {
+            Issue.record("claim was answered \(verdicts)", sourceLocation: sourceLocation)
+            return
+        }
+        #expect(claim.attempt == attempt, sourceLocation: sourceLocation)
+    }
+
     /// Accepts a job and starts its first attempt.
     func startFresh(
         maxAttempts: Int = Limits.maxAttempts, sourceLocation: SourceLocation = #_sourceLocation

@@ -10,7 +10,7 @@ public final class MemoryBroker: JobBroker {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
         case enqueue, reserve, complete, retry, release, extend, redeclare, reclaim, releaseAll, promote, cancel, knows
-        case configure, epoch, serverID, status, waitForWork, report, workers, withdraw
+        case reserveSuspect, quarantine, configure, epoch, serverID, status, waitForWork, report, workers, withdraw
     }
 
     private struct Waiter {
@@ -94,14 +94,24 @@ public final class MemoryBroker: JobBroker {
     ) async throws(BrokerError) -> Reservation {
         let micros = nextMicros()
         return try change(.reserve, queue, items: limit) { (entry, now) throws(BrokerError) in
-            guard entry.epoch == epoch else {
-                throw BrokerError(
-                    .epochMismatch,
-                    "queue \(queue) has epoch \(entry.epoch.map { "\($0.number)" } ?? "none"), not \(epoch.number)")
-            }
+            try Self.check(epoch, of: entry)
             return entry.reserve(
                 limit, process: process, micros: micros, backwards: backwards, now: now)
         }
+    }
+
+    public func reserveSuspect(
+        from queue: QueueName, epoch: Epoch, process: ProcessID
+    ) async throws(BrokerError) -> Reservation {
+        let micros = nextMicros()
+        return try change(.reserveSuspect, queue) { (entry, now) throws(BrokerError) in
+            try Self.check(epoch, of: entry)
+            return entry.reserveSuspect(process: process, micros: micros, now: now)
+        }
+    }
+
+    public func quarantine(_ leases: [Lease], in queue: QueueName) async throws(BrokerError) -> [Bool] {
+        try change(.quarantine, queue, items: leases.count) { entry, _ in leases.map { entry.quarantine($0) } }
     }
 
     public func complete(
@@ -244,6 +254,13 @@ public final class MemoryBroker: JobBroker {
     }
 
     // MARK: - Private
+
+    private static func check(_ epoch: Epoch, of entry: MemoryQueue) throws(BrokerError) {
+        guard entry.epoch != epoch else { return }
+        throw BrokerError(
+            .epochMismatch,
+            "queue \(entry.name) has epoch \(entry.epoch.map { "\($0.number)" } ?? "none"), not \(epoch.number)")
+    }
 
     private func announce(_ announcement: Announcement) {
         let listeners = state.withLock { Array($0.listeners.values) }

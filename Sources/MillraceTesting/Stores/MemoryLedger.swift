@@ -93,8 +93,8 @@ public final class MemoryLedger: JobLedger {
         try perform(.reopen) { table, now in table.reopen(id, now: now) }
     }
 
-    public func blame(_ process: ProcessID, signal: String) async throws(LedgerError) -> [JobID] {
-        try perform(.blame) { table, now in table.blame(process, signal: signal, now: now) }
+    public func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame {
+        try perform(.blame) { table, now in table.blame(crash, now: now) }
     }
 
     // MARK: - What is pushed and shown

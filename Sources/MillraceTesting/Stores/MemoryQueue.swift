@@ -15,9 +15,16 @@ struct MemoryQueue: Sendable {
         var due: Timestamp
     }
 
+    struct Suspect: Sendable, Equatable {
+        var id: JobID
+        var lane: Priority
+    }
+
     let name: QueueName
     private(set) var envelopes: [JobID: [UInt8]] = [:]
     private(set) var lanes: [Priority: [JobID]] = [:]
+    /// Suspects, each with the lane that it goes back to.
+    private(set) var quarantine: [Suspect] = []
     private(set) var scheduled: [JobID: Scheduled] = [:]
     private(set) var leases: [Lease: Timestamp] = [:]
     private(set) var isPaused = false
@@ -45,6 +52,8 @@ struct MemoryQueue: Sendable {
         envelopes[job.id] = job.envelope.encoded()
         if job.delay.milliseconds > 0 {
             scheduled[job.id] = Scheduled(lane: job.priority, due: now + job.delay)
+        } else if job.isSuspect {
+            quarantine.append(Suspect(id: job.id, lane: job.priority))
         } else {
             lanes[job.priority, default: []].append(job.id)
             rings = true
@@ -80,6 +89,29 @@ struct MemoryQueue: Sendable {
         let isMoreReady = lanes.values.contains { !$0.isEmpty }
         rings = rings || isMoreReady
         return Reservation(jobs: jobs, isMoreReady: isMoreReady, nextDue: nextDue(now: now))
+    }
+
+    mutating func reserveSuspect(process: ProcessID, micros: UInt64, now: Timestamp) -> Reservation {
+        if isPaused { return Reservation(isPaused: true) }
+        for _ in 0..<Self.seenMax where !quarantine.isEmpty {
+            let suspect = quarantine.removeFirst()
+            guard let envelope = envelopes[suspect.id], !envelope.isEmpty else {
+                envelopes[suspect.id] = nil
+                continue
+            }
+            let token = LeaseToken(reservedAtMicroseconds: micros, process: process, lane: suspect.lane)
+            let lease = Lease(id: suspect.id, queue: name, token: token)
+            leases[lease] = now + Limits.lease
+            return Reservation(
+                jobs: [LeasedJob(lease: lease, envelope: envelope)], isMoreReady: !quarantine.isEmpty)
+        }
+        return Reservation(isMoreReady: !quarantine.isEmpty)
+    }
+
+    mutating func quarantine(_ lease: Lease) -> Bool {
+        guard leases.removeValue(forKey: lease) != nil else { return false }
+        if isAlive(lease.id) { quarantine.append(Suspect(id: lease.id, lane: lease.token.lane)) }
+        return true
     }
 
     mutating func complete(_ lease: Lease) -> Bool {
@@ -154,8 +186,10 @@ struct MemoryQueue: Sendable {
         let isEnded = token.map { leases.removeValue(forKey: Lease(id: id, queue: name, token: $0)) != nil } ?? false
         // Of another life of the job, or not claimed yet: the ledger decides on it.
         if leases.keys.contains(where: { $0.id == id }) { return }
-        let isUnbound = scheduled.removeValue(forKey: id) != nil
-        envelopes[id] = isUnbound || isEnded ? nil : []
+        let wasScheduled = scheduled.removeValue(forKey: id) != nil
+        let wasQuarantined = quarantine.contains { $0.id == id }
+        quarantine.removeAll { $0.id == id }
+        envelopes[id] = wasScheduled || wasQuarantined || isEnded ? nil : []
     }
 
     func knows(_ id: JobID) -> Bool { envelopes[id] != nil }
@@ -169,7 +203,7 @@ struct MemoryQueue: Sendable {
     func status() -> QueueStatus {
         QueueStatus(
             queue: name, ready: lanes.mapValues(\.count).filter { $0.value > 0 }, scheduled: scheduled.count,
-            running: leases.count,
+            running: leases.count, quarantined: quarantine.count,
             cancelledEntries: lanes.values.reduce(0) { sum, ids in sum + ids.count { envelopes[$0]?.isEmpty == true } },
             oldestReady: lanes.values.compactMap(\.first).min(), isPaused: isPaused, epoch: epoch)
     }

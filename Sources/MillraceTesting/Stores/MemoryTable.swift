@@ -23,7 +23,8 @@ struct MemoryTable: Sendable {
         func summary(now: Timestamp) -> JobSummary {
             JobSummary(
                 id: job.id, queue: job.queue, kind: job.kind, priority: job.priority, state: state(now: now),
-                attempt: life.attempt, failures: life.failures, crashes: life.crashes, maxAttempts: life.maxAttempts,
+                attempt: life.attempt, failures: life.failures, crashes: life.crashes,
+                isSuspect: life.isSuspect, maxAttempts: life.maxAttempts,
                 timeout: job.timeout, tags: job.tags, createdAt: createdAt, dueAt: life.dueAt,
                 expiresAt: life.expiresAt, startedAt: life.startedAt, finishedAt: life.finishedAt, worker: life.worker)
         }
@@ -43,7 +44,7 @@ struct MemoryTable: Sendable {
                 queue: job.queue,
                 job: QueuedJob(
                     id: job.id, priority: job.priority, delay: max(life.dueAt - now, .zero),
-                    envelope: JobEnvelope(of: current), lastToken: life.token),
+                    envelope: JobEnvelope(of: current), lastToken: life.token, isSuspect: life.isSuspect),
                 version: RowVersion(number: version))
         }
     }
@@ -99,7 +100,7 @@ struct MemoryTable: Sendable {
             guard var row = rows[id] else { return now - id.time > Limits.retention ? .pruned : .missing }
             guard request.lease.token == newest[id] else { return .stale }
             let verdict = row.life.claim(
-                request.lease.token, isForced: request.isForced, process: process,
+                request.lease.token, isForced: request.isForced, isAlone: request.isAlone, process: process,
                 isPaused: queues[row.job.queue]?.isPaused ?? false, now: now)
             rows[id] = row
             return verdict
@@ -145,8 +146,16 @@ struct MemoryTable: Sendable {
         return .reopened(queue: row.job.queue)
     }
 
-    mutating func blame(_ process: ProcessID, signal: String, now: Timestamp) -> [JobID] {
-        sortedIDs.filter { rows[$0]?.life.blame(process, signal: signal, now: now) == true }
+    mutating func blame(_ crash: ProcessCrash, now: Timestamp) -> Blame {
+        let ids = sortedIDs.filter { rows[$0]?.life.isRunning(in: crash.process) == true }
+        // Of more than one nobody knows which.
+        let isCertain = crash.wasAlone && ids.count == 1
+        let leases = ids.compactMap { id -> Lease? in
+            guard let row = rows[id], let token = row.life.token else { return nil }
+            rows[id]?.life.crash(report: isCertain ? Self.cut(crash.report) : nil, now: now)
+            return Lease(id: id, queue: row.job.queue, token: token)
+        }
+        return isCertain ? Blame(buried: leases) : Blame(suspects: leases)
     }
 
     // MARK: - What is pushed

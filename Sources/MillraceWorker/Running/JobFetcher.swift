@@ -13,17 +13,19 @@ import NIOCore
 actor JobFetcher {
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
-    private nonisolated let eventLoop: any EventLoop
-    private let configuration: WorkerConfiguration
+    nonisolated let eventLoop: any EventLoop
+    let configuration: WorkerConfiguration
     private let handlers: JobHandlers
-    private let broker: any JobBroker
+    let broker: any JobBroker
     private let ledger: any JobLedger
-    private let epochs: QueueEpochs
+    let epochs: QueueEpochs
     private let keeper: LeaseKeeper
-    private let runner: JobRunner
-    private let writer: OutcomeWriter
-    private let logger: Logger
-    private var isStopping = false
+    let runner: JobRunner
+    let writer: OutcomeWriter
+    let logger: Logger
+    private(set) var isStopping = false
+    /// Whose suspects are to be run now, for want of another process.
+    var attended: QueueName?
     private var reservations = 0
     private var rotation = 0
     private var pauseChecks: [QueueName: ContinuousClock.Instant] = [:]
@@ -52,11 +54,15 @@ actor JobFetcher {
         isStopping = true
     }
 
-    /// Takes jobs until it is stopped or cancelled.
+    /// Takes jobs until it is stopped or cancelled, or has run the suspects that it is for.
     func run() async {
+        if case .only(let runsMax, let idleMax) = configuration.suspects {
+            return await runSuspects(runsMax: runsMax, idleMax: idleMax)
+        }
         var backoff = LoopBackoff()
         while !isStopping, !Task.isCancelled {
             await runner.waitForFreeSlot()
+            if attended != nil { await runAttended() }
             if await runner.mustBeReplaced {
                 logger.error("too many handlers ignore their cancellation, this process ends to be replaced")
                 return
@@ -124,7 +130,8 @@ actor JobFetcher {
         try await broker.waitForWork(in: configuration.queues, timeout: timeout)
     }
 
-    private func take(_ jobs: [LeasedJob], from queue: QueueName) async {
+    /// - Parameter isAlone: nothing else runs in this process.
+    func take(_ jobs: [LeasedJob], from queue: QueueName, isAlone: Bool = false) async {
         await keeper.adopt(jobs)
         var readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)] = [:]
         var unknown: [(Lease, Duration)] = []
@@ -146,7 +153,7 @@ actor JobFetcher {
             }
         }
         for (lease, delay) in unknown { await writer.acknowledge([lease], .retry(after: delay)) }
-        await claim(jobs.map(\.lease).filter { readable[$0] != nil }, readable)
+        await claim(jobs.map(\.lease).filter { readable[$0] != nil }, readable, isAlone: isAlone)
     }
 
     /// 5 s growing to 5 min, by the job's age.
@@ -155,9 +162,9 @@ actor JobFetcher {
     }
 
     private func claim(
-        _ leases: [Lease], _ readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)]
+        _ leases: [Lease], _ readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)], isAlone: Bool
     ) async {
-        var requests = leases.map { ClaimRequest(lease: $0) }
+        var requests = leases.map { ClaimRequest(lease: $0, isAlone: isAlone) }
         while !requests.isEmpty {
             guard let verdicts = await claimCertainly(requests) else { return }
             var stale: [Lease] = []
@@ -173,7 +180,7 @@ actor JobFetcher {
             if verdicts.contains(.paused), let queue = requests.first?.lease.queue {
                 await copyPause(of: queue, over: false)
             }
-            requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true) }
+            requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true, isAlone: isAlone) }
         }
     }
 
@@ -210,6 +217,8 @@ actor JobFetcher {
             await writer.acknowledge([lease], .retry(after: max(left, .milliseconds(250))))
         case .paused:
             await writer.acknowledge([lease], .release)
+        case .suspect:
+            await writer.acknowledge([lease], .quarantine)
         case .missing:
             logger.error(
                 "the ledger does not know this job", metadata: [.jobID: "\(lease.id)", .queue: "\(lease.queue)"])
@@ -222,7 +231,7 @@ actor JobFetcher {
     /// Gives the broker the ledger's word on whether a queue is paused, where it is another than `belief`. The broker's copy is old
     /// when it hands out a job that the ledger holds back, or holds back what the ledger does not: writers of the two overtake
     /// each other, or stop half-way.
-    private func copyPause(of queue: QueueName, over belief: Bool) async {
+    func copyPause(of queue: QueueName, over belief: Bool) async {
         do {
             let isPaused = try await ledger.queues().first { $0.queue == queue }?.isPaused ?? false
             guard isPaused != belief else { return }
@@ -236,7 +245,7 @@ actor JobFetcher {
     }
 
     /// Once a second at most, for a queue that the broker says is paused.
-    private func mayCheckPause(of queue: QueueName) -> Bool {
+    func mayCheckPause(of queue: QueueName) -> Bool {
         let now = ContinuousClock.now
         if let last = pauseChecks[queue], now - last < .seconds(1) { return false }
         pauseChecks[queue] = now

@@ -60,6 +60,8 @@ actor JobRunner {
     }
 
     var runningCount: Int { running.count }
+    /// Nothing runs, and the writer has the outcome of all that ran.
+    var isIdle: Bool { running.isEmpty && endingCount == 0 }
     var freeSlots: Int { max(0, configuration.concurrency - running.count) }
     /// Handlers that ran past their time-out and ignored their cancellation.
     var stuckCount: Int { running.values.count { $0.isStuck } }
@@ -133,7 +135,7 @@ actor JobRunner {
     private func waitUntilIdle(for timeout: Duration) async {
         let deadline = ContinuousClock.now + timeout
         var nextNote = ContinuousClock.now
-        while !running.isEmpty || endingCount > 0, ContinuousClock.now < deadline {
+        while !isIdle, ContinuousClock.now < deadline {
             if ContinuousClock.now >= nextNote {
                 logger.info(
                     "draining, handlers still run",

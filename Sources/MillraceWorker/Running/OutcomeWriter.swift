@@ -46,6 +46,8 @@ actor OutcomeWriter {
         case complete(isAnnounced: Bool)
         case retry(after: Duration)
         case release
+        /// It runs alone or not at all.
+        case quarantine
     }
 
     init(
@@ -237,6 +239,8 @@ actor OutcomeWriter {
                     _ = try await broker.retry(items.map { ($0.lease, $0.action.delay) }, in: target.queue)
                 case .release:
                     _ = try await broker.release(leases, in: target.queue)
+                case .quarantine:
+                    _ = try await broker.quarantine(leases, in: target.queue)
                 }
                 await keeper.forget(leases)
             } catch {
@@ -257,7 +261,7 @@ actor OutcomeWriter {
 
 extension OutcomeWriter.Action {
     fileprivate enum Kind: Hashable {
-        case complete, retry, release
+        case complete, retry, release, quarantine
     }
 
     fileprivate var kind: Kind {
@@ -265,6 +269,7 @@ extension OutcomeWriter.Action {
         case .complete: .complete
         case .retry: .retry
         case .release: .release
+        case .quarantine: .quarantine
         }
     }
 

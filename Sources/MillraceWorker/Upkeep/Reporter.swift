@@ -15,6 +15,7 @@ actor Reporter: Chore {
     private let kinds: [String]
     private let startedAt = Timestamp.now()
     private var isDraining = false
+    private let isAlone: Bool
 
     init(
         eventLoop: any EventLoop, broker: any JobBroker, runner: JobRunner, configuration: WorkerConfiguration,
@@ -25,6 +26,7 @@ actor Reporter: Chore {
         self.runner = runner
         self.configuration = configuration
         self.kinds = kinds.map(\.name)
+        isAlone = if case .only = configuration.suspects { true } else { false }
     }
 
     func setDraining() {
@@ -38,7 +40,8 @@ actor Reporter: Chore {
                 pool: configuration.pool, queues: configuration.queues.map(\.name),
                 concurrency: configuration.concurrency, running: runner.runningCount,
                 startedAtUnixMilliseconds: startedAt.unixMilliseconds, isDraining: isDraining,
-                stuck: runner.stuckCount, longest: runner.longestRunning(WorkerReport.longestMax), kinds: kinds))
+                stuck: runner.stuckCount, longest: runner.longestRunning(WorkerReport.longestMax), kinds: kinds,
+                isAlone: isAlone))
         return .seconds(2)
     }
 }

@@ -34,6 +34,18 @@ final class CountingBroker: JobBroker {
         throw BrokerError(.cancelled, "hung until it was cancelled")
     }
 
+    func reserveSuspect(
+        from queue: QueueName, epoch: Epoch, process: ProcessID
+    ) async throws(BrokerError) -> Reservation {
+        try await pass()
+        return try await base.reserveSuspect(from: queue, epoch: epoch, process: process)
+    }
+
+    func quarantine(_ leases: [Lease], in queue: QueueName) async throws(BrokerError) -> [Bool] {
+        try await pass()
+        return try await base.quarantine(leases, in: queue)
+    }
+
     func enqueue(_ jobs: [QueuedJob], into queue: QueueName) async throws(BrokerError) -> [EnqueueVerdict] {
         try await pass()
         return try await base.enqueue(jobs, into: queue)
@@ -233,8 +245,8 @@ final class StallingLedger: JobLedger {
         try await base.unfinished(age: age, in: queue, after: after, limit: limit)
     }
 
-    func blame(_ process: ProcessID, signal: String) async throws(LedgerError) -> [JobID] {
-        try await base.blame(process, signal: signal)
+    func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame {
+        try await base.blame(crash)
     }
 
     func flaggedCounts() async throws(LedgerError) -> [QueueName: Int] {

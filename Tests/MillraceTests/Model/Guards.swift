@@ -43,11 +43,17 @@ struct Guards {
     var asksBroker = true
     /// The rebuild of a broker that has lost data pushes what the ledger has.
     var rebuildPushes = true
+    /// A suspect is claimed alone or not at all.
+    var claimsSuspectsAlone = true
+    /// Only what ran alone is buried.
+    var buriesAlone = true
+    /// Somebody runs the suspects.
+    var runsSuspects = true
     var maxAttempts = 2
     var faults: [FaultBudget.Fault: Int] = [
         .flush: 1, .rewind: 1, .crash: 1, .pusherCrash: 1, .relayCrash: 1, .expiry: 1, .lostReply: 1, .failure: 2,
         .staleOwner: 1,
-        .interruption: 1, .clockBack: 1, .double: 1, .cancel: 1, .reopen: 1,
+        .interruption: 1, .clockBack: 1, .double: 1, .cancel: 1, .reopen: 1, .trap: 2,
     ]
     var faultsMax = 2
 }

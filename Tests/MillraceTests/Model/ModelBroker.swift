@@ -11,6 +11,8 @@ struct ModelBroker: Hashable {
     var envelope = Envelope.none
     /// Entries in the lane: one, or two after a fault.
     var entries: UInt8 = 0
+    /// Entries in the suspects' lane.
+    var suspects: UInt8 = 0
     var isScheduled = false
     /// Tokens, the greater first; two after a fault.
     var leases: (UInt8, UInt8) = (0, 0)
@@ -19,17 +21,17 @@ struct ModelBroker: Hashable {
     /// Reservations so far: counted where they number the attempts.
     var reservations: UInt8 = 0
 
-    var isAbsent: Bool { envelope == .none && entries == 0 && !isScheduled && leases == (0, 0) }
+    var isAbsent: Bool { envelope == .none && entries == 0 && suspects == 0 && !isScheduled && leases == (0, 0) }
 
     func holds(_ token: UInt8) -> Bool { token != 0 && (leases.0 == token || leases.1 == token) }
 
     /// False when it is busy.
-    mutating func enqueue(lastToken: UInt8, isDueLater: Bool, answersBusy: Bool) -> Bool {
+    mutating func enqueue(lastToken: UInt8, isDueLater: Bool, isSuspect: Bool, answersBusy: Bool) -> Bool {
         let isLeased = envelope == .full && leases != (0, 0)
         if answersBusy, envelope == .empty || isLeased || holds(lastToken) { return false }
         guard envelope == .none else { return true }
         envelope = .full
-        if isDueLater { isScheduled = true } else { entries += 1 }
+        if isDueLater { isScheduled = true } else if isSuspect { suspects += 1 } else { entries += 1 }
         return true
     }
 
@@ -43,6 +45,18 @@ struct ModelBroker: Hashable {
         leases = leases.0 == 0 ? (token, 0) : (max(token, leases.0), min(token, leases.0))
         if isCounted { reservations = min(reservations + 1, 9) }
         return true
+    }
+
+    /// As `reserve`, out of the suspects' lane.
+    mutating func reserveSuspect(_ token: UInt8, isCounted: Bool) -> Bool {
+        suspects -= 1
+        entries += 1
+        return reserve(token, isCounted: isCounted)
+    }
+
+    mutating func quarantine(_ token: UInt8) {
+        guard end(token) else { return }
+        if envelope == .full { suspects += 1 } else { envelope = .none }
     }
 
     mutating func complete(_ token: UInt8) {
@@ -75,9 +89,10 @@ struct ModelBroker: Hashable {
         guard envelope != .none else { return }
         let wasLeased = end(token)
         if sparesOthers, leases != (0, 0) { return }
-        let wasScheduled = isScheduled
+        let wasFree = isScheduled || suspects > 0
         isScheduled = false
-        envelope = wasLeased || wasScheduled ? .none : .empty
+        suspects = 0
+        envelope = wasLeased || wasFree ? .none : .empty
     }
 
     private mutating func end(_ token: UInt8) -> Bool {
@@ -87,7 +102,8 @@ struct ModelBroker: Hashable {
     }
 
     static func == (left: ModelBroker, right: ModelBroker) -> Bool {
-        left.envelope == right.envelope && left.entries == right.entries && left.isScheduled == right.isScheduled
+        left.envelope == right.envelope && left.entries == right.entries && left.suspects == right.suspects
+            && left.isScheduled == right.isScheduled
             && left.leases == right.leases && left.isCurrent == right.isCurrent
             && left.reservations == right.reservations
     }
@@ -95,6 +111,7 @@ struct ModelBroker: Hashable {
     func hash(into hasher: inout Hasher) {
         hasher.combine(envelope)
         hasher.combine(entries)
+        hasher.combine(suspects)
         hasher.combine(isScheduled)
         hasher.combine(leases.0)
         hasher.combine(leases.1)

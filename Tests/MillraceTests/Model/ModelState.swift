@@ -15,6 +15,9 @@ struct ModelState: Hashable {
         var token: UInt8 = 0
         var isFlagged = false
         var isDueLater = false
+        /// One stands for more.
+        var crashes: UInt8 = 0
+        var isSuspect = false
     }
 
     /// What a worker does next with the lease that it holds, or believes to hold.
@@ -32,6 +35,8 @@ struct ModelState: Hashable {
             case succeeded, failed, interrupted
             /// The ledger has the outcome; tells the broker.
             case completing, retrying, releasing
+            /// It may not run it: moves it to the suspects.
+            case quarantining
         }
 
         var step = Step.idle
@@ -39,18 +44,23 @@ struct ModelState: Hashable {
         var attempt: UInt8 = 0
         /// An operator opened the job again while it ran here.
         var isOverruled = false
+        /// Nothing else runs in its process.
+        var isAlone = false
 
         /// A handler of this attempt may be at work, or its outcome is still to be recorded.
         var isLive: Bool {
             switch step {
             case .running, .succeeded, .failed, .interrupted: true
-            case .idle, .leased, .asking, .confirmed, .completing, .retrying, .releasing: false
+            case .idle, .leased, .asking, .confirmed, .completing, .retrying, .releasing, .quarantining: false
             }
         }
 
         static func < (left: Worker, right: Worker) -> Bool {
-            (left.step.rawValue, left.token, left.attempt, left.isOverruled ? 1 : 0)
-                < (right.step.rawValue, right.token, right.attempt, right.isOverruled ? 1 : 0)
+            (left.step.rawValue, left.token, left.attempt, (left.isOverruled ? 1 : 0) + (left.isAlone ? 2 : 0))
+                < (
+                    right.step.rawValue, right.token, right.attempt,
+                    (right.isOverruled ? 1 : 0) + (right.isAlone ? 2 : 0)
+                )
         }
     }
 
@@ -117,6 +127,8 @@ struct ModelState: Hashable {
         case recordedTwice = "two successes were recorded"
         case attemptJumped = "the attempt changed by more than one, or outside of a claim"
         case budgetExceeded = "there were more failures than the budget has"
+        case startedInCompany = "a suspect started that was not alone"
+        case buriedInCompany = "a crash buried a job that was not alone"
         case neverEnds = "the job is lost: there is no way to its end"
         case neverForgotten = "the broker never forgets the job"
     }
@@ -217,6 +229,8 @@ struct FaultBudget: Hashable {
         case flush, rewind, crash, pusherCrash, relayCrash, expiry, lostReply, failure, staleOwner, interruption,
             clockBack, double
         case cancel, reopen
+        /// A process ends by a signal from within, and its supervisor sees it.
+        case trap
     }
 
     private var counts: UInt64 = 0

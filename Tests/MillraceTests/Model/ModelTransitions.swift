@@ -159,7 +159,8 @@ struct ModelTransitions {
     /// False when the broker is busy with the job.
     private func push(_ next: inout ModelState, lastToken: UInt8) -> Bool {
         next.broker.enqueue(
-            lastToken: lastToken, isDueLater: next.row.isDueLater, answersBusy: guards.answersBusy)
+            lastToken: lastToken, isDueLater: next.row.isDueLater, isSuspect: next.row.isSuspect,
+            answersBusy: guards.answersBusy)
     }
 
     // MARK: - The broker by itself, and operators
@@ -236,9 +237,11 @@ struct ModelTransitions {
         let worker = state[keyPath: place]
         if worker.step != .idle {
             fault(state, .crash, "a worker CRASHES", emit) { $0[keyPath: place] = ModelState.Worker() }
+            trap(state, place, emit)
         }
         switch worker.step {
         case .idle:
+            reserveSuspect(state, place, emit)
             guard state.broker.entries > 0, state.broker.isCurrent else { return }
             change(state, "a worker reserves", emit) { next in
                 let token = next.freshToken()
@@ -261,16 +264,46 @@ struct ModelTransitions {
         case .succeeded, .failed, .interrupted:
             record(state, place, emit)
             extend(state, place, emit)
-        case .completing, .retrying, .releasing:
+        case .completing, .retrying, .releasing, .quarantining:
             change(state, "a worker tells the broker", emit) { next in
                 switch worker.step {
                 case .retrying: next.broker.retry(worker.token)
                 case .releasing: next.broker.release(worker.token)
+                case .quarantining: next.broker.quarantine(worker.token)
                 default: next.broker.complete(worker.token)
                 }
                 next[keyPath: place] = ModelState.Worker()
             }
         }
+    }
+
+    /// Where two suspects wait for one job, a fault has doubled it.
+    private func reserveSuspect(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        guard guards.runsSuspects, state.broker.suspects > 0, state.broker.isCurrent else { return }
+        change(state, "a worker reserves a suspect", emit) { next in
+            let token = next.freshToken()
+            guard next.broker.reserveSuspect(token, isCounted: !guards.numbersInLedger) else { return }
+            let attempt = next.broker.reservations
+            next[keyPath: place] = ModelState.Worker(step: .leased, token: token, attempt: attempt, isAlone: true)
+        }
+    }
+
+    /// The supervisor blames the job, if it was running there, and tells the broker, or ends before that.
+    private func trap(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        let isRunning = state.row.state == .running && state.row.token == worker.token
+        let isBuried = isRunning && (worker.isAlone || !guards.buriesAlone)
+        var blamed = state
+        blamed[keyPath: place] = ModelState.Worker()
+        if isRunning {
+            update(&blamed) { life in life.crash(report: isBuried ? "r" : nil, now: now) }
+            if isBuried, !worker.isAlone { blamed.flaw = .buriedInCompany }
+        }
+        fault(blamed, .trap, "a process TRAPS and is blamed", emit) { next in
+            guard isRunning else { return next.broker.release(worker.token) }
+            if isBuried { next.broker.complete(worker.token) } else { next.broker.quarantine(worker.token) }
+        }
+        fault(blamed, .trap, "a process TRAPS and is blamed, and the broker is NOT told", emit) { _ in }
     }
 
     /// What the answer to an extend may bring about, besides a lease that goes on.
@@ -305,8 +338,8 @@ struct ModelTransitions {
                 guards.claim == .refusesRunning && life.state == .running && life.token != token(worker.token)
                 ? .stale
                 : life.claim(
-                    token(worker.token), isForced: worker.step == .confirmed, process: process, isPaused: false,
-                    now: now)
+                    token(worker.token), isForced: worker.step == .confirmed,
+                    isAlone: worker.isAlone || !guards.claimsSuspectsAlone, process: process, isPaused: false, now: now)
         }
         switch verdict {
         case .run(let claim):
@@ -315,12 +348,15 @@ struct ModelTransitions {
             change(claimed, "a worker claims", emit) { next in
                 next[keyPath: place].step = .running
                 next[keyPath: place].attempt = attempt
+                if next.row.isSuspect, !worker.isAlone { next.flaw = .startedInCompany }
             }
             fault(claimed, .lostReply, "a worker claims, and the reply is LOST", emit) { _ in }
         case .final, .pruned:
             change(claimed, "a claim is refused: ended", emit) { $0[keyPath: place].step = .completing }
         case .notDue:
             change(claimed, "a claim is refused: not due", emit) { $0[keyPath: place].step = .retrying }
+        case .suspect:
+            change(claimed, "a claim is refused: suspect", emit) { $0[keyPath: place].step = .quarantining }
         case .paused, .missing:
             change(claimed, "a claim is refused", emit) { $0[keyPath: place].step = .releasing }
         case .stale:
@@ -393,11 +429,14 @@ struct ModelTransitions {
         life.token = state.row.token == 0 ? nil : token(state.row.token)
         life.isFlagged = state.row.isFlagged
         life.dueAt = state.row.isDueLater ? later : now
+        life.crashes = Int(state.row.crashes)
+        life.isSuspect = state.row.isSuspect
         rule(&life)
         let row = ModelState.Row(
             state: life.state, attempt: UInt8(life.attempt), failures: UInt8(life.failures),
             token: UInt8(life.token?.reservedAtMicroseconds ?? 0), isFlagged: life.isFlagged,
-            isDueLater: life.dueAt > now)
+            isDueLater: life.dueAt > now, crashes: life.state.isFinal ? 0 : UInt8(min(life.crashes, 1)),
+            isSuspect: life.isSuspect && !life.state.isFinal)
         if row != state.row, state.relay.step != .idle { state.relay.isOutdated = true }
         state.row = row
     }

@@ -32,6 +32,7 @@ import Testing
 
     private static let started = ModelState.Flaw.startedAfterEnd
     private static let refused = ModelState.Flaw.refusedHolder
+    private static let inCompany = ModelState.Flaw.startedInCompany
     private static let lost = ModelState.Flaw.neverEnds
 
     private static func only(_ faults: FaultBudget.Fault...) -> [FaultBudget.Fault: Int] {
@@ -82,6 +83,11 @@ import Testing
         },
         Variant("the relay clears a flag that was set after its push, and nothing sweeps", breaks: lost) { guards in
             (guards.clearsOwnFlag, guards.sweep, guards.faults) = (false, .absent, only(.cancel, .reopen))
+        },
+        Variant("suspects are claimed like any job", breaks: inCompany) { $0.claimsSuspectsAlone = false },
+        Variant("a crash buries whatever ran", breaks: .buriedInCompany) { $0.buriesAlone = false },
+        Variant("nobody runs the suspects", breaks: lost) { guards in
+            (guards.runsSuspects, guards.faults) = (false, only(.trap))
         },
         Variant("a rebuild pushes nothing, and nothing sweeps", breaks: lost) { guards in
             (guards.rebuildPushes, guards.sweep, guards.faults) = (false, .absent, only(.flush))
