@@ -259,7 +259,7 @@ import Testing
                 text
                     == #"{"workers":[{"process":"00000000000000aa","pid":17,"host":"mill","pool":"mail","#
                     + #""queues":["a","b"],"kinds":null,"concurrency":8,"running":3,"started_at":"1970-01-01T00:00:00.000Z","#
-                    + #""draining":false,"stuck":1,"reported_ago":"…","longest_running":[]}]}"#
+                    + #""draining":false,"stuck":1,"quarantine":false,"reported_ago":"…","longest_running":[]}]}"#
             )
         }
     }

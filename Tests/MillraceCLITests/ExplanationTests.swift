@@ -135,7 +135,7 @@ import Testing
         let shownAfter = await fixture.run("jobs", "show", "\(try CommandFixture.id(1))")
 
         #expect(try await why(fixture) == "dead: it has been dead for 0ms: no space\n")
-        #expect(shownBefore.output.contains("\nWHY       no worker process gives word"))
+        #expect(shownBefore.output.contains("\nWHY          no worker process gives word"))
         #expect(!shownAfter.output.contains("WHY"))
         let json = await fixture.run("why", "\(try CommandFixture.id(1))", "-o", "json")
         #expect(json.output.hasSuffix(#","state":"dead","why":"it has been dead for 0ms: no space"}"# + "\n"))

@@ -57,7 +57,7 @@ struct ListingTests {
         #expect(
             outcome.output == #"{"queues":[{"name":"photos","paused":false,"ready":1,"#
                 + #""ready_by_priority":{"critical":0,"high":0,"normal":0,"low":1},"scheduled":0,"running":1,"#
-                + #""unpushed":0,"workers":0,"#
+                + #""quarantined":0,"unpushed":0,"workers":0,"#
                 + #""oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"dead_last_hour":1,"#
                 + #""dead_last_day":1}],"next":null}"# + "\n")
     }
@@ -91,7 +91,7 @@ struct ListingTests {
 
         #expect(
             outcome.output == #"{"id":"019b76da-a800-7000-8000-000000000004","queue":"default","kind":"email.send","#
-                + #""state":"scheduled","priority":"normal","attempt":0,"failures":0,"crashes":0,"max_attempts":20,"#
+                + #""state":"scheduled","priority":"normal","attempt":0,"failures":0,"crashes":0,"quarantined":false,"max_attempts":20,"#
                 + #""timeout":"10m","tags":["a","b"],"created_at":"2026-01-01T00:00:00.000Z","#
                 + #""due_at":"2026-01-01T00:02:00.000Z","expires_at":null,"started_at":null,"finished_at":null,"#
                 + #""worker":null}"#
@@ -103,27 +103,28 @@ struct ListingTests {
 
         #expect(
             outcome.output == """
-                ID        019b76da-a800-7000-8000-000000000001
-                STATE     dead
-                WHEN      90s ago
-                QUEUE     photos
-                KIND      photos.store
-                PRIORITY  normal
-                ATTEMPT   1
-                FAILURES  1 of 1
-                CRASHES   0
-                TIME-OUT  10m
-                TAGS      -
-                CREATED   2026-01-01T00:00:00.000Z
-                DUE       2026-01-01T00:00:00.000Z
-                EXPIRES   -
-                STARTED   2026-01-01T00:00:00.000Z
-                FINISHED  2026-01-01T00:00:00.000Z
-                WORKER    000000000000f00d
-                PAYLOAD   {"n": 1.50}
-                RESULT    -
-                ERRORS    2026-01-01T00:00:00.000Z attempt 1: no\\u{1b}[31m
-                            space
+                ID           019b76da-a800-7000-8000-000000000001
+                STATE        dead
+                WHEN         90s ago
+                QUEUE        photos
+                KIND         photos.store
+                PRIORITY     normal
+                ATTEMPT      1
+                FAILURES     1 of 1
+                CRASHES      0
+                QUARANTINED  no
+                TIME-OUT     10m
+                TAGS         -
+                CREATED      2026-01-01T00:00:00.000Z
+                DUE          2026-01-01T00:00:00.000Z
+                EXPIRES      -
+                STARTED      2026-01-01T00:00:00.000Z
+                FINISHED     2026-01-01T00:00:00.000Z
+                WORKER       000000000000f00d
+                PAYLOAD      {"n": 1.50}
+                RESULT       -
+                ERRORS       2026-01-01T00:00:00.000Z attempt 1: no\\u{1b}[31m
+                               space
 
                 """)
     }
@@ -159,7 +160,7 @@ struct ListingTests {
             json.output == #"{"workers":[{"process":"000000000000f00d","pid":4711,"host":"mill-1","pool":"photos","#
                 + #""queues":["photos","default"],"kinds":null,"concurrency":10,"running":3,"#
                 + #""started_at":"2025-12-31T22:00:00.000Z","#
-                + #""draining":true,"stuck":1,"reported_ago":"0s","longest_running":[{"id":"a","kind":"b","queue":"c","#
+                + #""draining":true,"stuck":1,"quarantine":false,"reported_ago":"0s","longest_running":[{"id":"a","kind":"b","queue":"c","#
                 + #""attempt":2,"ran":"1s500ms"}]}],"next":null}"# + "\n")
     }
 

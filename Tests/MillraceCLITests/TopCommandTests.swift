@@ -37,8 +37,8 @@ struct TopCommandTests {
             outcome
                 == CommandFixture.Outcome(
                     code: 0,
-                    output: "2026-01-01T00:01:30.000Z queue=photos ready=1 running=0 scheduled=0 unpushed=0 oldest=90s "
-                        + "completed/s=- dead/s=- dead/h=0 paused=false\n", notes: []))
+                    output: "2026-01-01T00:01:30.000Z queue=photos ready=1 running=0 scheduled=0 quarantined=0 "
+                        + "unpushed=0 oldest=90s completed/s=- dead/s=- dead/h=0 paused=false\n", notes: []))
     }
 
     @Test func `one JSON text a line`() async throws {
@@ -47,7 +47,8 @@ struct TopCommandTests {
         #expect(
             outcome.output == #"{"at":"2026-01-01T00:01:30.000Z","name":"photos","paused":false,"ready":1,"#
                 + #""ready_by_priority":{"critical":0,"high":0,"normal":1,"low":0},"scheduled":0,"running":0,"#
-                + #""unpushed":0,"workers":0,"oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"#
+                + #""quarantined":0,"unpushed":0,"workers":0,"#
+                + #""oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"#
                 + #""dead_last_hour":0,"dead_last_day":0,"completed_per_second":null,"dead_per_second":null}"# + "\n")
     }
 
@@ -64,7 +65,8 @@ struct TopCommandTests {
         let lines = outcome.output.split(separator: "\n")
         #expect(lines.count == 2)
         #expect(
-            lines.last?.contains("ready=0 running=0 scheduled=0 unpushed=0 oldest=- completed/s=0.5 dead/s=0") == true)
+            lines.last?.contains(
+                "ready=0 running=0 scheduled=0 quarantined=0 unpushed=0 oldest=- completed/s=0.5 dead/s=0") == true)
     }
 
     @Test func `a store that is away is a remark, and old figures are not written as new ones`() async throws {

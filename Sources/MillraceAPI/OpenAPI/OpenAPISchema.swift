@@ -80,8 +80,9 @@ enum OpenAPISchema {
 
     private static let summaryMembers: JSONTree = [
         "id": id, "queue": name, "kind": name, "state": state, "priority": priority, "attempt": count,
-        "failures": count, "crashes": count, "max_attempts": integer(1...Limits.maxAttemptsMax), "timeout": duration,
-        "tags": tags, "created_at": time, "due_at": time, "expires_at": orNull(time), "started_at": orNull(time),
+        "failures": count, "crashes": count, "quarantined": boolean,
+        "max_attempts": integer(1...Limits.maxAttemptsMax), "timeout": duration, "tags": tags, "created_at": time,
+        "due_at": time, "expires_at": orNull(time), "started_at": orNull(time),
         "finished_at": orNull(time), "worker": orNull(text),
     ]
     private static let recordedError = object(["attempt": count, "at": time, "error": text])
@@ -99,7 +100,7 @@ enum OpenAPISchema {
     private static let queue = object([
         "name": name, "paused": boolean, "ready": count,
         "ready_by_priority": object(.object(Priority.allCases.map { (name: $0.name, value: count) })),
-        "scheduled": count, "running": count, "unpushed": count, "workers": count,
+        "scheduled": count, "running": count, "quarantined": count, "unpushed": count, "workers": count,
         "oldest_ready_age": orNull(duration), "completed_last_hour": count, "completed_last_day": count,
         "dead_last_hour": count, "dead_last_day": count,
     ])
@@ -107,7 +108,7 @@ enum OpenAPISchema {
     private static let worker = object([
         "process": text, "pid": count, "host": text, "pool": orNull(text), "queues": ["type": "array", "items": text],
         "kinds": orNull(["type": "array", "items": text]), "concurrency": count, "running": count, "started_at": time,
-        "draining": boolean, "stuck": count, "reported_ago": duration,
+        "draining": boolean, "stuck": count, "quarantine": boolean, "reported_ago": duration,
         "longest_running": ["type": "array", "items": runningJob],
     ])
     private static let pool = object(["name": name, "count": count, "file_count": count])

@@ -27,6 +27,7 @@ extension JSONWriter {
         member("attempt", job.attempt)
         member("failures", job.failures)
         member("crashes", job.crashes)
+        member("quarantined", job.isQuarantined)
         member("max_attempts", job.maxAttempts)
         member("timeout", job.timeout.text)
         member("tags") { json in json.array(job.tags) { json, tag in json.string(tag) } }

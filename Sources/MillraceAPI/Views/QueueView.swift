@@ -39,6 +39,8 @@ package struct QueueView: Sendable {
         }
         json.member("scheduled", status.scheduled)
         json.member("running", status.running)
+        // Suspects of a crash, which wait to be run alone.
+        json.member("quarantined", status.quarantined)
         // Accepted, and not yet handed to the broker.
         json.member("unpushed", flagged)
         // Live processes that take jobs from it: 0 says why nothing starts.

@@ -22,6 +22,7 @@ extension JSONWriter {
             json.member("started_at", Timestamp(unixMilliseconds: worker.startedAtUnixMilliseconds).rfc3339)
             json.member("draining", worker.isDraining)
             json.member("stuck", worker.stuck)
+            json.member("quarantine", worker.isAlone)
             // What follows and the counts above are as of the last report, so long ago.
             json.member("reported_ago", worker.silence.text)
             json.member("longest_running") { json in

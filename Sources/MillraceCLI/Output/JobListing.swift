@@ -10,7 +10,7 @@ extension Listing where Row == JobSummary {
             name: "jobs",
             columns: [
                 Column("ID") { "\($0.id)" },
-                Column("STATE") { $0.state.rawValue },
+                Column("STATE") { $0.state.rawValue + ($0.isQuarantined ? ", quarantined" : "") },
                 Column("QUEUE") { $0.queue.name },
                 Column("KIND") { $0.kind.name },
                 Column("PRIORITY") { $0.priority.name },
@@ -39,6 +39,11 @@ extension Listing where Row == JobRecord {
                 Column("ATTEMPT") { "\($0.attempt)" },
                 Column("FAILURES") { "\($0.failures) of \($0.maxAttempts)" },
                 Column("CRASHES") { "\($0.crashes)" },
+                Column("QUARANTINED") { job in
+                    job.isQuarantined
+                        ? "yes: it may have crashed a process, and runs alone until a run of it has ended in order"
+                        : "no"
+                },
                 Column("TIME-OUT") { $0.timeout.text },
                 Column("TAGS") { $0.tags.isEmpty ? "-" : $0.tags.joined(separator: ", ") },
                 Column("CREATED") { $0.createdAt.rfc3339 },

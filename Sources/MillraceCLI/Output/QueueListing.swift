@@ -24,6 +24,9 @@ struct QueueRow: Sendable {
             + "put it into a pool of workers.yml, or run \(Program.name) work --queues \(name)"
     }
 
+    /// `3 quarantined`: suspects of a crash, which wait to be run alone; nothing when there is none.
+    var quarantine: [String] { status.quarantined > 0 ? ["\(status.quarantined) quarantined"] : [] }
+
     /// All queues that either the ledger knows or the caller names.
     static func read(_ stores: Stores, named queues: [QueueName]? = nil) async throws -> [QueueRow] {
         let facts = try await LedgerFacts.read(stores.ledger)
@@ -69,7 +72,7 @@ extension Listing where Row == QueueRow {
             name: "queues",
             columns: [
                 Column("QUEUE") { $0.name },
-                Column("STATE") { $0.isPaused ? "paused" : "active" },
+                Column("STATE") { ([$0.isPaused ? "paused" : "active"] + $0.quarantine).joined(separator: ", ") },
                 Column("READY", isNumber: true) { "\($0.status.readyCount)" },
                 Column("RUNNING", isNumber: true) { "\($0.status.running)" },
                 Column("SCHEDULED", isNumber: true) { "\($0.status.scheduled)" },

@@ -12,7 +12,7 @@ extension Listing where Row == WorkerReport {
                 Column("POOL") { $0.pool ?? "-" },
                 Column("HOST") { $0.host },
                 Column("PID", isNumber: true) { "\($0.pid)" },
-                Column("STATE") { $0.isDraining ? "draining" : "working" },
+                Column("STATE") { $0.isDraining ? "draining" : $0.isAlone ? "quarantine" : "working" },
                 Column("SLOTS", isNumber: true) { "\($0.concurrency)" },
                 Column("RUNNING", isNumber: true) { "\($0.running)" },
                 Column("STUCK", isNumber: true) { "\($0.stuck)" },

@@ -16,7 +16,10 @@ extension TopTable where Row == MillReading.Queue {
             Column("DONE/S", isNumber: true, rank: 3) { TopNumber.rate($0.rates.completed) },
             Column("DEAD/S", isNumber: true, rank: 9) { TopNumber.rate($0.rates.dead) },
             Column("DEAD/H", isNumber: true, rank: 6) { TopNumber.count($0.row.finished.deadLastHour) },
-            Column("STATE", rank: 4) { $0.row.isPaused ? "paused" : $0.row.isUnserved ? "no workers" : "" },
+            Column("STATE", rank: 4) { queue in
+                ((queue.row.isPaused ? ["paused"] : queue.row.isUnserved ? ["no workers"] : []) + queue.row.quarantine)
+                    .joined(separator: ", ")
+            },
         ])
     }
 }
@@ -33,8 +36,11 @@ extension TopTable where Row == WorkerReport {
                 DurationText.rounded(now - Timestamp(unixMilliseconds: worker.startedAtUnixMilliseconds))
             },
             Column("STATE", rank: 4) { worker in
-                let stuck = worker.stuck > 0 ? "\(worker.stuck) stuck" : ""
-                return worker.isDraining ? (stuck.isEmpty ? "draining" : "draining, \(stuck)") : stuck
+                let facts = [
+                    worker.isDraining ? "draining" : nil, worker.isAlone ? "quarantine" : nil,
+                    worker.stuck > 0 ? "\(worker.stuck) stuck" : nil,
+                ]
+                return facts.compactMap(\.self).joined(separator: ", ")
             },
             Column("QUEUES", rank: 7) { $0.queues.joined(separator: ",") },
         ])
