@@ -151,7 +151,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CVips", "PostgresDriver", "RedisDriver", asyncHTTPClient, crypto, log, nioCore, nioHTTP1,
+                "CVips", "Millrace", "PostgresDriver", "RedisDriver", asyncHTTPClient, crypto, log, nioCore, nioHTTP1,
             ],
             swiftSettings: settings),
         .testTarget(

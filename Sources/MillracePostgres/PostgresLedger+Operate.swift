@@ -5,7 +5,9 @@ import PostgresDriver
 
 extension PostgresLedger {
     public func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict {
+        Failpoint.reached(.cancelNotCommitted)
         let result = try await run(Statements.cancelJob, [.uuid(id.bytes)])
+        Failpoint.reached(.cancelledNotTold)
         return try decoding { () throws(PostgresError) in
             guard let row = result.rows.first else { return .missing }
             let (before, queue) = (try row.state(0), try row.queue(1))

@@ -8,6 +8,7 @@ import PostgresDriver
 /// `JobLifecycle` says why not.
 extension PostgresLedger {
     public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {
+        let outcomes = Safeguard.fence.isOff ? try await unfenced(outcomes) : outcomes
         var verdicts = [RecordVerdict?](repeating: nil, count: outcomes.count)
         var pending = Array(outcomes.indices)
         var roundsLeft = Self.recordRoundsMax
@@ -29,6 +30,16 @@ extension PostgresLedger {
     }
 
     private static let recordRoundsMax = 5
+
+    /// The same outcomes in the name of whichever attempt holds each job.
+    private func unfenced(_ outcomes: [Outcome]) async throws(LedgerError) -> [Outcome] {
+        let lifecycles = try await lifecycles(of: outcomes.map(\.id), on: self.outcomes)
+        return outcomes.map { outcome in
+            var outcome = outcome
+            outcome.attempt = lifecycles[outcome.id]?.lifecycle.attempt ?? outcome.attempt
+            return outcome
+        }
+    }
 
     /// Leaves those without a verdict that must be tried again.
     private func settle(

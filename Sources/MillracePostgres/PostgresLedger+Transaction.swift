@@ -44,16 +44,20 @@ extension PostgresLedger {
             try await withPartitions { () throws in
                 let newQueues = try await handlers.transaction(deadline: timeout) { transaction in
                     hasBegun.withLock { $0 = true }
-                    try Self.hold(context, in: transaction)
+                    Failpoint.reached(.transactionNotHeld)
+                    let attempt = try Self.hold(context, in: transaction)
                     let scope = LedgerTransaction(transaction, now: now)
                     let output = try body(scope)
                     let result = try Self.encoded(output)
                     // Last, since it may wait for other writers of the same queue or minute.
                     let newQueues = try scope.writeJobs(unless: knownQueues)
-                    try Self.record(result, of: context, shard: transactionShard, in: transaction)
+                    let outcome = Outcome(id: context.id, attempt: attempt, ending: .completed(result))
+                    try Self.record(outcome, shard: transactionShard, in: transaction)
                     returned.withLock { $0 = output }
+                    Failpoint.reached(.transactionNotCommitted)
                     return newQueues
                 }
+                Failpoint.reached(.transactionCommitted)
                 knownQueues.add(newQueues)
             }
         } catch let error as PostgresError {
@@ -73,11 +77,14 @@ extension PostgresLedger {
         shard &+ .random(in: 1...Int64(max(configuration.transactionConnections, 1)))
     }
 
-    private static func hold(_ context: JobContext, in transaction: PostgresTransaction) throws {
+    /// Returns the attempt that holds the job, which is this one.
+    private static func hold(_ context: JobContext, in transaction: PostgresTransaction) throws -> Int {
         let rows = try transaction.query(Statements.holdAttempt, [.uuid(context.id.bytes)]).rows
+        if Safeguard.fence.isOff, let row = rows.first { return try row.integer(1) }
         guard let row = rows.first, try row.integer(1) == context.attempt, try row.state(0) == .running else {
             throw RunInterrupted("attempt \(context.attempt) was fenced off, or cancelled")
         }
+        return context.attempt
     }
 
     private static func encoded(_ output: some Encodable) throws -> [UInt8] {
@@ -90,15 +97,14 @@ extension PostgresLedger {
     }
 
     private static func record(
-        _ result: [UInt8], of context: JobContext, shard: Int64, in transaction: PostgresTransaction
+        _ outcome: Outcome, shard: Int64, in transaction: PostgresTransaction
     ) throws {
         // From here on no statement of the application follows: plan as the ledger's own sessions do.
         try transaction.run(script: localPlannerSettings)
-        let outcome = Outcome(id: context.id, attempt: context.attempt, ending: .completed(result))
         let written = try transaction.query(
             Statements.recordOutcomes, OutcomeColumns.parameters(of: [outcome], shard: shard))
         guard written.rowCount == 1 else {
-            throw RunInterrupted("attempt \(context.attempt) is not there to be recorded")
+            throw RunInterrupted("attempt \(outcome.attempt) is not there to be recorded")
         }
     }
 

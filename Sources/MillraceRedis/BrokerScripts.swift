@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Millrace
 import RedisDriver
 
 /// The scripts of `Scripts/`, one transition each.
 enum BrokerScripts {
-    static let enqueueJobs = script("enqueue-jobs", PackageResources.enqueue_jobs_lua)
+    static let enqueueJobs = script(
+        "enqueue-jobs",
+        Safeguard.idempotentPush.isOff
+            ? forgetful(PackageResources.enqueue_jobs_lua) : PackageResources.enqueue_jobs_lua)
     static let reserveJobs = script("reserve-jobs", PackageResources.reserve_jobs_lua)
     static let reserveSuspect = script("reserve-suspect", PackageResources.reserve_suspect_lua)
     static let quarantineJobs = script("quarantine-jobs", PackageResources.quarantine_jobs_lua)
@@ -27,6 +31,14 @@ enum BrokerScripts {
         enqueueJobs, reserveJobs, reserveSuspect, quarantineJobs, completeJobs, retryJobs, releaseLeases, extendLeases,
         redeclareJobs, reclaimLeases, promoteJobs, cancelJob, knownJobs, configureQueue, queueStatus, reportWorker,
     ]
+
+    /// The same script, but it does not look at what is known.
+    private static func forgetful(_ source: [UInt8]) -> [UInt8] {
+        let look = "local known = redis.call('HMGET', jobs, unpack(ids))"
+        let parts = String(decoding: source, as: UTF8.self).split(separator: look, omittingEmptySubsequences: false)
+        precondition(parts.count == 2, "enqueue-jobs looks at what is known in another way")
+        return Array(parts.joined(separator: "local known = {}").utf8)
+    }
 
     private static func script(_ name: String, _ source: [UInt8]) -> RedisScript {
         RedisScript(name: name, source: String(decoding: source, as: UTF8.self))

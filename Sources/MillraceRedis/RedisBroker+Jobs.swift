@@ -146,6 +146,7 @@ extension RedisBroker {
         _ = try await run(
             BrokerScripts.cancelJob, in: queue,
             [.text(keys.cancelled), .text(keys.finished), .bytes(id.bytes), .bytes(token?.bytes ?? [])])
+        Failpoint.reached(.cancelTold)
     }
 
     public func knows(_ ids: [JobID], in queue: QueueName) async throws(BrokerError) -> [Bool] {

@@ -61,6 +61,15 @@ struct DiagnosticsJobsTests {
         }
     }
 
+    @Test func `retry fails as often as it is told, and not once more`() async throws {
+        await #expect(
+            throws: JobSignal.retry(after: .milliseconds(7), reason: "diagnostics.retry was asked to fail 1 times")
+        ) {
+            try await run("diagnostics.retry", #"{"times": 1, "ms": 7}"#)
+        }
+        #expect(try await run("diagnostics.retry", #"{"times": 0, "ms": 7}"#) == "{}")
+    }
+
     @Test(arguments: [#"{}"#, #"{"ms": -1}"#, #"{"ms": 86400001}"#, #"{"ms": "1"}"#])
     func `a duration out of range is refused at submission`(payload: String) throws {
         let definition = try #require(handlers.catalog.definition(of: "diagnostics.sleep"))
@@ -88,8 +97,7 @@ struct DiagnosticsJobsTests {
             context.handlers(for: WorkersFile(diagnostics: true)).catalog.kinds
                 == [
                     "diagnostics.allocate", "diagnostics.crash", "diagnostics.echo", "diagnostics.fail",
-                    "diagnostics.sleep",
-                    "diagnostics.spin",
+                    "diagnostics.follow", "diagnostics.retry", "diagnostics.sleep", "diagnostics.spin",
                 ])
     }
 }

@@ -41,6 +41,8 @@ public struct JobSubmitter: Sendable {
 
     /// Tells the broker of accepted jobs. Only a hint: what fails, or is cancelled, is left to the sweep.
     package func push(_ jobs: [NewJob]) async {
+        Failpoint.reached(.acceptedNotPushed)
+        defer { Failpoint.reached(.pushedNotAnswered) }
         let now = Timestamp.now()
         let near = jobs.filter { ($0.dueAt ?? now) - now <= Limits.pushAheadMax }
         for (queue, jobs) in Dictionary(grouping: near, by: \.queue) {

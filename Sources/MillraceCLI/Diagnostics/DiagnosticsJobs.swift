@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Millrace
+import MillracePostgres
 
 /// Jobs of the kinds `diagnostics.*`, with which an operator tries out an installation, and tests try out Millrace.
 ///
@@ -19,6 +20,21 @@ enum DiagnosticsJobs {
         handlers.register(Fail.self) { job, _ in
             let message = job.message ?? "diagnostics.fail was asked to fail"
             throw job.permanent == true ? JobSignal.permanent(message) : Failure(description: message)
+        }
+        handlers.register(Retry.self) { job, context in
+            guard context.failures >= job.times else {
+                throw JobSignal.retry(
+                    after: .milliseconds(job.ms.value), reason: "diagnostics.retry was asked to fail \(job.times) times"
+                )
+            }
+            return NoOutput()
+        }
+        handlers.register(Follow.self) { _, context in
+            try await context.transaction { transaction in
+                let echo = Followed(job: "\(context.id)", attempt: context.attempt)
+                try transaction.enqueue(echo, EnqueueOptions(queue: context.queue))
+                return echo
+            }
         }
         handlers.register(Crash.self) { _, context in
             trap(at: context.attempt)
@@ -49,6 +65,26 @@ enum DiagnosticsJobs {
         static let kind: JobKind = "diagnostics.fail"
         var message: String?
         var permanent: Bool?
+    }
+
+    /// Fails so many times, each time to be retried after so long, and completes then.
+    struct Retry: Job {
+        static let kind: JobKind = "diagnostics.retry"
+        var times: Int
+        var ms: Milliseconds
+    }
+
+    /// Commits its own completion and a job that follows it, a `diagnostics.echo` in the same queue, in one transaction.
+    struct Follow: Job {
+        static let kind: JobKind = "diagnostics.follow"
+        typealias Output = Followed
+    }
+
+    struct Followed: Job {
+        static let kind: JobKind = "diagnostics.echo"
+        /// The job that this one follows, and the attempt that submitted it.
+        var job: String
+        var attempt: Int
     }
 
     /// Takes its process down by a trap, as an index out of range does.

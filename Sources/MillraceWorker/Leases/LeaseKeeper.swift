@@ -120,6 +120,7 @@ actor LeaseKeeper {
             held[lease].map { LeasedJob(lease: lease, envelope: $0.envelope) }
         }
         guard !jobs.isEmpty else { return }
+        Failpoint.reached(.leaseNotRedeclared)
         _ = try await broker.redeclare(jobs, in: group.queue, by: group.duration)
         logger.warning(
             "broker lost leases, declared again", metadata: [.queue: "\(group.queue)", .count: "\(jobs.count)"])

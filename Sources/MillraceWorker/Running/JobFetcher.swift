@@ -133,6 +133,7 @@ actor JobFetcher {
     /// - Parameter isAlone: nothing else runs in this process.
     func take(_ jobs: [LeasedJob], from queue: QueueName, isAlone: Bool = false) async {
         await keeper.adopt(jobs)
+        Failpoint.reached(.reservedNotClaimed)
         var readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)] = [:]
         var unknown: [(Lease, Duration)] = []
         for job in jobs {
@@ -171,6 +172,9 @@ actor JobFetcher {
             for (request, verdict) in zip(requests, verdicts) {
                 if case .run(let claim) = verdict, let job = readable[request.lease] {
                     await start(request.lease, job.envelope, claim, job.handler)
+                } else if Safeguard.claim.isOff, let job = readable[request.lease] {
+                    let unclaimed = Claim(attempt: 1, failures: 0, maxAttempts: 1)
+                    await start(request.lease, job.envelope, unclaimed, job.handler)
                 } else if case .stale = verdict, !request.isForced {
                     stale.append(request.lease)
                 } else {
@@ -187,6 +191,7 @@ actor JobFetcher {
     private func start(_ lease: Lease, _ envelope: JobEnvelope, _ claim: Claim, _ handler: JobHandler) async {
         // The ledger may have been slow: what was lost or cancelled meanwhile is another's, and nothing would tell the handler.
         guard await keeper.holds(lease) else { return }
+        Failpoint.reached(.claimedNotStarted)
         await runner.start(ClaimedJob(lease: lease, envelope: envelope, claim: claim, handler: handler))
         await keeper.setDuration(handler.options.lease, of: [lease])
     }

@@ -33,6 +33,17 @@ actor OutcomeWriter {
     private struct Unrecorded {
         let lease: Lease
         let outcome: Outcome
+
+        /// What follows from it once the ledger has it.
+        var acknowledgement: Acknowledgement {
+            let isFinal =
+                switch outcome.ending {
+                case .completed, .dead: true
+                case .retry, .snooze, .release: false
+                }
+            return Acknowledgement(
+                lease: lease, action: isFinal ? .complete(isAnnounced: true) : outcome.ending.action)
+        }
     }
 
     private struct Acknowledgement {
@@ -120,6 +131,8 @@ actor OutcomeWriter {
                 continue
             }
             let batch = Array(unrecorded.prefix(recordBatchMax))
+            if Safeguard.writeOrder.isOff { _ = await tell(batch.map(\.acknowledgement)) }
+            Failpoint.reached(.endedNotRecorded)
             do throws(LedgerError) {
                 let verdicts = try await ledger.record(batch.map(\.outcome))
                 // Not to the full at once: an outcome that is tried again would spoil each of those batches.
@@ -230,6 +243,7 @@ actor OutcomeWriter {
         for (target, items) in Dictionary(grouping: batch, by: { Target(queue: $0.lease.queue, kind: $0.action.kind) })
         {
             let leases = items.map(\.lease)
+            Failpoint.reached(target.kind.failpoint)
             do throws(BrokerError) {
                 switch target.kind {
                 case .complete:
@@ -242,6 +256,7 @@ actor OutcomeWriter {
                 case .quarantine:
                     _ = try await broker.quarantine(leases, in: target.queue)
                 }
+                Failpoint.reached(.acknowledgedNotForgotten)
                 await keeper.forget(leases)
             } catch {
                 failed += items
@@ -262,6 +277,14 @@ actor OutcomeWriter {
 extension OutcomeWriter.Action {
     fileprivate enum Kind: Hashable {
         case complete, retry, release, quarantine
+
+        var failpoint: Failpoint {
+            switch self {
+            case .complete: .recordedNotAcknowledged
+            case .retry: .recordedNotRetried
+            case .release, .quarantine: .recordedNotReleased
+            }
+        }
     }
 
     fileprivate var kind: Kind {

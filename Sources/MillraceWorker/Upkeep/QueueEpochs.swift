@@ -137,6 +137,7 @@ actor QueueEpochs {
             // Another process may have established it, and the broker may have lost it since: only an epoch that stands is known.
             let now = try await self.settings(of: queue)
             guard now.epoch == first, now.serverID == serverID else { return nil }
+            Failpoint.reached(.epochEstablishedNotCopied)
             try await broker.configure(queue, isPaused: now.isPaused, epoch: first)
             return Known(epoch: first, serverID: serverID)
         }
@@ -154,9 +155,12 @@ actor QueueEpochs {
             logger.warning("broker lost data, rebuilding queue from the ledger", metadata: [.queue: "\(queue)"])
         }
         let start = ContinuousClock.now
+        Failpoint.reached(.rebuildNotRaised)
         let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
+        Failpoint.reached(.epochRaisedNotCopied)
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: .rebuilding)
         try await awaitDeclarations(of: queue)
+        Failpoint.reached(.epochCopiedNotPushed)
         let push = PagedPush(broker: broker, ledger: ledger)
         var pushed = 0
         var after: JobID?
@@ -173,7 +177,9 @@ actor QueueEpochs {
             pushed += try await push.push(unknown).count { $0.verdict == .enqueued }
         } while after != nil
         guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
+        Failpoint.reached(.rebuildPushedNotFinished)
         try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: epoch)
+        Failpoint.reached(.rebuildFinished)
         logger.log(
             level: isKept && pushed == 0 ? .info : .warning, "queue rebuilt",
             metadata: Logger.Metadata([

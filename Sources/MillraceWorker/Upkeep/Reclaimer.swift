@@ -24,8 +24,10 @@ actor Reclaimer: Chore {
 
     func once() async throws -> Duration {
         var pause = Duration.milliseconds(500)
-        for queue in queues where try await broker.reclaim(Self.batchMax, in: queue) == Self.batchMax {
-            pause = .milliseconds(5)
+        for queue in queues {
+            let count = try await broker.reclaim(Self.batchMax, in: queue)
+            if count > 0 { Failpoint.reached(.reclaimed) }
+            if count == Self.batchMax { pause = .milliseconds(5) }
         }
         return pause
     }

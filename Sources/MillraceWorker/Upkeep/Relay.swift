@@ -28,9 +28,14 @@ actor Relay: Chore {
 
     func once() async throws -> Duration {
         let rows = try await ledger.flagged(limit: Limits.storeBatchMax)
+        if !rows.isEmpty { Failpoint.reached(.relayNotPushed) }
         let answers = try await PagedPush(broker: broker, ledger: ledger).push(rows.map(\.id))
         let pushed = answers.filter { $0.verdict != .busy }
-        if !pushed.isEmpty { try await ledger.clearFlags(Dictionary(pushed.map { ($0.id, $0.version) }) { $1 }) }
+        if !pushed.isEmpty {
+            Failpoint.reached(.relayPushedNotCleared)
+            try await ledger.clearFlags(Dictionary(pushed.map { ($0.id, $0.version) }) { $1 })
+            Failpoint.reached(.relayCleared)
+        }
         // Adaptive: soon again while there is work, seldom when there is none.
         if pushed.count == Limits.storeBatchMax { return .zero }
         pause = pushed.isEmpty ? min(pause * 2, Self.pauseMax) : Self.pauseMin

@@ -62,6 +62,7 @@ actor Sweeper: Chore {
     }
 
     func once() async throws -> Duration {
+        if Safeguard.sweep.isOff { return window.pause }
         var pushed = 0
         for _ in 0..<Self.pagesMax {
             let page = try await ledger.unfinished(
@@ -85,7 +86,11 @@ actor Sweeper: Chore {
         guard let epoch = try await broker.epoch(of: queue), epoch != .rebuilding else { return 0 }
         let knows = try await broker.knows(rows.map(\.id), in: queue)
         let unknown = zip(rows, knows).filter { !$0.1 && mayPush($0.0) }.map(\.0.id)
-        return try await PagedPush(broker: broker, ledger: ledger).push(unknown).count { $0.verdict == .enqueued }
+        guard !unknown.isEmpty else { return 0 }
+        Failpoint.reached(.sweepNotPushed)
+        let pushed = try await PagedPush(broker: broker, ledger: ledger).push(unknown).count { $0.verdict == .enqueued }
+        Failpoint.reached(.sweepPushed)
+        return pushed
     }
 
     private func mayPush(_ row: UnfinishedJob) -> Bool {
