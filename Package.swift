@@ -108,6 +108,15 @@ let package = Package(
         .executableTarget(
             name: "MillraceMain", dependencies: ["Millrace", "MillraceCLI", "Storefront"], swiftSettings: settings),
 
+        // Runs Millrace under faults, on processes and stores of its own, and proves that it keeps its promises.
+        .executableTarget(
+            name: "MillraceTorture",
+            dependencies: [
+                "Millrace", "MillraceCLI", "MillracePostgres", "PostgresDriver", argumentParser, asyncHTTPClient,
+                nioCore, nioHTTP1,
+            ],
+            resources: [.embedInCode("Migrations")], swiftSettings: settings),
+
         // The application that Millrace is made for, and that a newcomer reads.
         .target(
             name: "Storefront",

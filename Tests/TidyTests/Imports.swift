@@ -29,6 +29,10 @@ enum Imports {
             "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CVips", "Crypto", "HTTPTypes", "Logging",
             "NIO*", "ServiceLifecycle",
         ],
+        "MillraceTorture": [
+            "Millrace", "MillraceCLI", "MillracePostgres", "PostgresDriver", "ArgumentParser", "AsyncHTTPClient",
+            "Foundation", "NIO*",
+        ],
         "MillraceMain": ["Millrace", "MillraceCLI", "Storefront"],
     ]
 

@@ -87,6 +87,9 @@ enum Repository {
         return root.appending(path: ".build/debug/millrace")
     }
 
+    /// What tortures mills of its own.
+    static let torture = root.appending(path: ".build/debug/MillraceTorture")
+
     /// The smallest program, a package of its own.
     static var example: URL { root.appending(path: "Examples/hello/.build/debug/hello") }
 

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One of the promises, and how to find what breaks it.
+struct Invariant: Sendable {
+    let number: Int
+    let promise: String
+    /// Each names what it finds, one row per violation.
+    let rules: [(what: String, sql: String)]
+}
+
+extension Invariant {
+    /// Those that the ledger, its history and the journals tell of; the others need the run itself.
+    static let all: [Invariant] = [
+        accepted, recorded, final, attempts, places, convergence, idempotency, budget, memory,
+    ]
+
+    private static let accepted = Invariant(
+        number: 1, promise: "every accepted job ends in one final row",
+        rules: [
+            (
+                "lost",
+                """
+                SELECT a.id FROM torture.accepted AS a LEFT JOIN millrace.job_rows AS job ON job.id = a.id
+                WHERE job.id IS NULL
+                """
+            ),
+            (
+                "accepted and not ended",
+                "SELECT id FROM torture.accepted JOIN millrace.job_rows AS job USING (id) WHERE state < 'completed'"
+            ),
+            (
+                "there without having been submitted, or although refused",
+                """
+                SELECT id FROM torture.jobs WHERE NOT EXISTS (
+                  SELECT FROM torture.serials WHERE serials.serial = jobs.serial AND NOT is_refused)
+                """
+            ),
+            (
+                "cancelled without having been asked to",
+                """
+                SELECT id FROM millrace.job_rows AS job
+                WHERE state = 'cancelled' AND NOT EXISTS (SELECT FROM torture.cancels WHERE cancels.id = job.id)
+                """
+            ),
+            (
+                "told to be cancelled, and not cancelled",
+                """
+                SELECT id FROM torture.cancels JOIN millrace.job_rows AS job USING (id)
+                WHERE status IN (200, 202) AND state <> 'cancelled'
+                """
+            ),
+        ])
+
+    private static let recorded = Invariant(
+        number: 2, promise: "recorded once, and the rows of an attempt are there if and only if it is the recorded one",
+        rules: [
+            (
+                "recorded twice",
+                """
+                SELECT job FROM torture.history WHERE state >= 'completed' GROUP BY job HAVING count(*) > 1
+                """
+            ),
+            (
+                "recorded by another attempt than the one that held the job",
+                """
+                SELECT id FROM millrace.job_rows
+                WHERE state = 'completed' AND (result->>'attempt')::integer IS DISTINCT FROM attempt
+                """
+            ),
+            (
+                "rows of an attempt that is not the recorded one",
+                """
+                SELECT rows.job FROM torture.rows LEFT JOIN millrace.job_rows AS job ON job.id = rows.job
+                WHERE job.state IS DISTINCT FROM 'completed' OR job.attempt <> rows.attempt
+                UNION ALL
+                SELECT follower.id FROM torture.followers AS follower
+                LEFT JOIN millrace.job_rows AS job ON job.id = follower.leader
+                WHERE job.state IS DISTINCT FROM 'completed' OR job.attempt <> follower.of_attempt
+                """
+            ),
+            (
+                "recorded without its one row, or its one follower",
+                """
+                SELECT jobs.id FROM torture.jobs LEFT JOIN torture.rows ON rows.job = jobs.id
+                WHERE mode = 'row' AND state = 'completed' GROUP BY jobs.id HAVING count(rows.job) <> 1
+                UNION ALL
+                SELECT jobs.id FROM torture.jobs LEFT JOIN torture.followers ON followers.leader = jobs.id
+                WHERE mode = 'follow' AND state = 'completed' GROUP BY jobs.id HAVING count(followers.id) <> 1
+                """
+            ),
+        ])
+
+    private static let final = Invariant(
+        number: 3, promise: "a final row does not change, and nothing starts after it",
+        rules: [
+            ("changed", "SELECT job FROM torture.history WHERE state_before >= 'completed'"),
+            (
+                "started twice under one claim",
+                "SELECT id FROM torture.starts GROUP BY id, attempt HAVING count(*) > 1"
+            ),
+            (
+                "started without a claim",
+                """
+                SELECT id FROM torture.starts WHERE NOT EXISTS (
+                  SELECT FROM torture.history
+                  WHERE job = starts.id AND history.attempt = starts.attempt AND attempt_before < starts.attempt)
+                """
+            ),
+        ])
+
+    private static let attempts = Invariant(
+        number: 4, promise: "attempts grow by one, in a claim, and a live holder is not refused",
+        rules: [
+            (
+                "attempts that jumped, or grew outside of a claim",
+                """
+                SELECT job FROM torture.history
+                WHERE attempt NOT IN (attempt_before, attempt_before + 1)
+                  OR attempt > attempt_before AND state <> 'running'
+                """
+            ),
+            (
+                "attempts other than claims",
+                """
+                SELECT job.id FROM millrace.job_rows AS job
+                LEFT JOIN torture.history ON history.job = job.id AND history.attempt > history.attempt_before
+                GROUP BY job.id, job.attempt HAVING count(history.job) <> job.attempt
+                """
+            ),
+        ])
+
+    private static let places = Invariant(
+        number: 5, promise: "an id is in one place in Redis, counters are right, no key of a finished job remains",
+        rules: [
+            (
+                "jobs counted as completed besides those that are",
+                """
+                SELECT counted - real
+                FROM (SELECT sum(completed) AS counted FROM millrace.finished_counts) AS counted,
+                  (SELECT count(*) AS real FROM millrace.job_rows WHERE state = 'completed') AS real
+                WHERE counted <> real
+                """
+            )
+        ])
+
+    private static let convergence = Invariant(
+        number: 6, promise: "from whatever Redis holds, every row becomes final",
+        rules: [("not ended", "SELECT id FROM millrace.job_rows WHERE state < 'completed'")])
+
+    private static let idempotency = Invariant(
+        number: 7, promise: "what is asked twice happens once",
+        rules: [
+            (
+                "jobs of one request under two ids",
+                "SELECT serial FROM torture.jobs GROUP BY serial HAVING count(*) > 1"
+            )
+        ])
+
+    private static let budget = Invariant(
+        number: 8, promise: "crashes and outages spend no retries",
+        rules: [
+            (
+                "failures that no handler had",
+                """
+                SELECT id FROM torture.jobs
+                WHERE failures > (mode = 'retry')::integer OR mode = 'retry' AND state = 'completed' AND failures <> 1
+                """
+            ),
+            ("dead", "SELECT id FROM millrace.job_rows WHERE state = 'dead'"),
+        ])
+
+    private static let memory = Invariant(number: 9, promise: "memory is bounded", rules: [])
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+
+/// A client process; the torture starts it, and again after it was killed: then it goes on by its own journal.
+struct ProduceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "produce", shouldDisplay: false)
+
+    @Option var url: String
+    @Option var first: Int
+    @Option var count: Int
+    @Option var seed: UInt64
+    @Option var rate: Int
+    @Option(parsing: .unconditional) var jobMilliseconds: Int
+    @Option var journal: String
+
+    func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        var ended: Set<Int> = []
+        for entry in ClientJournal.read(journal) {
+            switch entry {
+            case .accepted(let first, _), .refused(let first, _, _), .unknown(let first, _): ended.insert(first)
+            case .invoked, .repeated, .cancelled: break
+            }
+        }
+        let client = HTTPClient(eventLoopGroupProvider: .singleton)
+        let producer = Producer(
+            url: url, serials: first..<(first + count), ratePerSecond: max(1, rate), seed: seed,
+            mix: JobMix(seed: seed, milliseconds: jobMilliseconds < 0 ? nil : jobMilliseconds),
+            journal: ClientJournal(journal), client: client, ended: ended)
+        await producer.run()
+        try await client.shutdown()
+    }
+}
