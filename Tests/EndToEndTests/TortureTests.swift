@@ -14,6 +14,61 @@ import Testing
         #expect(log.contains("lost 0, recorded twice 0"))
     }
 
+    /// A safeguard, what has to happen without it, and the promise that is broken then.
+    struct Cheat: Sendable, CustomStringConvertible {
+        let off: String
+        var alsoOff: String?
+        let arguments: [String]
+        let broken: String
+
+        var description: String { off }
+    }
+
+    private static let cheats = [
+        // The leases of jobs that had ended are reclaimed.
+        Cheat(
+            off: "claim", arguments: ["--jobs", "2000", "--arm-worker", "recordedNotAcknowledged:kill@3"],
+            broken: "started twice under one claim"),
+        // A worker that slept for longer than its leases records what others are running.
+        Cheat(
+            off: "fence",
+            arguments: [
+                "--jobs", "60", "--workers", "2", "--concurrency", "16", "--job-milliseconds", "6000", "--arm-worker",
+                "endedNotRecorded:stall(18s)@1",
+            ], broken: "recorded by another attempt than the one that held the job"),
+        // Accepted and never pushed.
+        Cheat(
+            off: "sweep", arguments: ["--jobs", "1000", "--arm-api", "acceptedNotPushed:kill@5"], broken: "not ended"),
+        // What one relay has pushed, another finds still flagged, while both wait behind others.
+        Cheat(
+            off: "idempotentPush",
+            arguments: [
+                "--jobs", "800", "--workers", "2", "--concurrency", "1", "--arm-worker",
+                "relayPushedNotCleared:stall(300ms)",
+            ], broken: "in two places in Redis"),
+        // Acknowledged and never recorded; with the sweep it would run again.
+        Cheat(
+            off: "writeOrder", alsoOff: "sweep",
+            arguments: ["--jobs", "600", "--job-milliseconds", "5", "--arm-worker", "endedNotRecorded:kill@5"],
+            broken: "not ended"),
+    ]
+
+    @Test(.timeLimit(.minutes(10)), arguments: cheats)
+    func `it finds out when a safeguard is switched off, and nothing when it is not`(cheat: Cheat) async throws {
+        let usual = ["--duration", "4", "--only", "none"] + cheat.arguments
+        let others = cheat.alsoOff.map { [$0] } ?? []
+        let off = ["--converge", "40", "--off", ([cheat.off] + others).joined(separator: ",")]
+        let on = others.isEmpty ? [] : ["--off", others.joined(separator: ",")]
+
+        async let cheated = Self.torture(usual + off)
+        async let honest = Self.torture(usual + on)
+        let (found, fair) = try await (cheated, honest)
+
+        #expect(found.code == 1, "\(found.log)")
+        #expect(found.log.contains("    \(cheat.broken): "), "\(found.log)")
+        #expect(fair.code == 0, "\(fair.log)")
+    }
+
     @Test(.timeLimit(.minutes(2)))
     func `all that it starts ends with it, even by a kill`() async throws {
         let torture = try Self.start(["--only", "none", "--keep"])
