@@ -107,16 +107,15 @@ struct BatchWriter: Sendable {
     ) async throws(PostgresError) -> [Answer] {
         if newQueues.isEmpty, submissions.allSatisfy({ $0.idempotency == nil }) {
             // The usual case is a transaction by itself: one round trip.
-            let jobs = submissions.flatMap(\.jobs).sorted { $0.id < $1.id }
+            let rows = submissions.flatMap(\.rows).sorted { $0.job.id < $1.job.id }
             _ = try await pool.query(
-                Statements.insertJobs, JobColumns.parameters(of: jobs, isFlagged: false), deadline: deadline.timeLeft)
+                Statements.insertJobs, JobColumns.parameters(of: rows), deadline: deadline.timeLeft)
             return submissions.map { _ in .success(.accepted) }
         }
         return try await transaction(until: deadline) { transaction throws(PostgresError) in
             let answers = try IdempotencyKeys.write(submissions.map(\.idempotency), in: transaction)
             let fresh = submissions.indices.filter { answers[$0] == nil }
-            try JobWriter.write(
-                fresh.flatMap { submissions[$0].jobs }, newQueues: newQueues, isFlagged: false, in: transaction)
+            try JobWriter.write(fresh.flatMap { submissions[$0].rows }, newQueues: newQueues, in: transaction)
             return answers.map { $0 ?? .success(.accepted) }
         }
     }
@@ -162,7 +161,8 @@ struct BatchWriter: Sendable {
         struct Rehearsed: Error {}
         do {
             try await pool.transaction(deadline: deadline.timeLeft) { transaction in
-                try JobWriter.write(jobs, newQueues: [], isFlagged: false, in: transaction)
+                try JobWriter.write(
+                    jobs.map { NewRow(job: $0, isFlagged: false) }, newQueues: [], in: transaction)
                 throw Rehearsed()
             }
         } catch is Rehearsed {

@@ -5,11 +5,10 @@ import PostgresDriver
 
 /// New jobs as the parameters of `insert-jobs`: one array per column.
 enum JobColumns {
-    /// - Parameters:
-    ///   - jobs: in ascending order of their ids.
-    ///   - isFlagged: the relay is to push them.
-    static func parameters(of jobs: [NewJob], isFlagged: Bool) -> [PostgresValue] {
-        [
+    /// - Parameter rows: in ascending order of their ids.
+    static func parameters(of rows: [NewRow]) -> [PostgresValue] {
+        let jobs = rows.map(\.job)
+        return [
             .uuidArray(jobs.map(\.id.bytes)),
             .textArray(jobs.map(\.queue.name)),
             .textArray(jobs.map(\.kind.name)),
@@ -21,7 +20,7 @@ enum JobColumns {
             .int4Array(jobs.map { Int32(clamping: $0.maxAttempts) }),
             .textArray(jobs.map { $0.tags.isEmpty ? nil : arrayText($0.tags) }),
             .textArray(jobs.map(\.trace)),
-            .bool(isFlagged),
+            .boolArray(rows.map(\.isFlagged)),
         ]
     }
 

@@ -36,7 +36,7 @@ extension UnfinishedJob {
     init(_ row: PostgresRow) throws(PostgresError) {
         self.init(
             id: try row.jobID(0), queue: try row.queue(1), lastToken: try row.tokenIfPresent(2),
-            isRunning: try row.bool(3))
+            isRunning: try row.bool(3), priority: try row.priority(4))
     }
 }
 

@@ -9,16 +9,15 @@ enum JobWriter {
     /// Writes rows for queues that may be new, then the jobs.
     ///
     /// Rows are written in the order of their keys, so that two writers of the same ones cannot wait for each other.
-    /// - Parameter isFlagged: whether the relay is to push them.
     static func write(
-        _ jobs: [NewJob], newQueues: [QueueName], isFlagged: Bool, in transaction: PostgresTransaction
+        _ rows: [NewRow], newQueues: [QueueName], in transaction: PostgresTransaction
     ) throws(PostgresError) {
         if !newQueues.isEmpty {
             try transaction.query(Statements.ensureQueues, [.textArray(newQueues.map(\.name))])
         }
-        guard !jobs.isEmpty else { return }
+        guard !rows.isEmpty else { return }
         try transaction.query(
-            Statements.insertJobs, JobColumns.parameters(of: jobs.sorted { $0.id < $1.id }, isFlagged: isFlagged))
+            Statements.insertJobs, JobColumns.parameters(of: rows.sorted { $0.job.id < $1.job.id }))
     }
 
     /// Why an id may not enter the ledger at this time; nil when it may.
@@ -32,4 +31,15 @@ enum JobWriter {
         }
         return nil
     }
+}
+
+/// A job as it is written.
+struct NewRow: Sendable {
+    let job: NewJob
+    /// The relay is to push it.
+    let isFlagged: Bool
+}
+
+extension Submission {
+    var rows: [NewRow] { jobs.map { NewRow(job: $0, isFlagged: isFlagged) } }
 }

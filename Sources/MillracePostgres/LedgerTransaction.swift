@@ -65,7 +65,8 @@ public final class LedgerTransaction {
     /// - Returns: queues that have a row now.
     func writeJobs(unless known: KnownQueues) throws(PostgresError) -> [QueueName] {
         let newQueues = known.unknown(of: jobs.lazy.map(\.queue))
-        try JobWriter.write(jobs, newQueues: newQueues, isFlagged: true, in: transaction)
+        try JobWriter.write(
+            jobs.map { NewRow(job: $0, isFlagged: true) }, newQueues: newQueues, in: transaction)
         return newQueues
     }
 }

@@ -17,8 +17,10 @@ extension PostgresLedger {
         }
     }
 
-    public func flagAgain(_ id: JobID) async throws(LedgerError) {
-        try await run(Statements.flagAgain, [.uuid(id.bytes)])
+    public func flagAgain(_ ids: [JobID]) async throws(LedgerError) {
+        precondition(ids.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) ids in one call")
+        guard !ids.isEmpty else { return }
+        try await run(Statements.flagAgain, [.uuidArray(Set(ids).sorted().map(\.bytes))])
     }
 
     public func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {

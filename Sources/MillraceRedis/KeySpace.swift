@@ -36,6 +36,7 @@ struct KeySpace: Sendable {
     /// Channel of cancelled jobs: id (16 bytes) ‖ the token (17 bytes) of its last claim, if there was one.
     var cancelled: String { "\(prefix):cancelled" }
 
+    func jobs(of queue: QueueName) -> RedisArgument { key("jobs", of: queue) }
     func leases(of queue: QueueName) -> RedisArgument { key("leases", of: queue) }
     func meta(of queue: QueueName) -> RedisArgument { key("meta", of: queue) }
     func bell(of queue: QueueName) -> RedisArgument { key("bell", of: queue) }

@@ -18,6 +18,10 @@ extension RedisBroker {
         /// How long connecting and log-in may take together. Default 2 s.
         public var connectTimeout: Duration = .seconds(2)
 
+        /// What Redis may hold, where its own `maxmemory` allows more, or does not limit it. Near it, new jobs stay in the
+        /// ledger until there is room. Default nil: `maxmemory` alone.
+        public var memoryBytesMax: Int?
+
         public init(url: String) {
             self.url = url
         }

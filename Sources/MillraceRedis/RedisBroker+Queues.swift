@@ -54,7 +54,7 @@ extension RedisBroker {
 }
 
 extension Result where Success == RedisReply, Failure == any Error {
-    fileprivate func brokerReply() throws(BrokerError) -> RedisReply {
+    func brokerReply() throws(BrokerError) -> RedisReply {
         switch self {
         case .success(let reply): return reply
         case .failure(let error as RedisError): throw BrokerError(error)

@@ -21,6 +21,9 @@ public final class RedisBroker: JobBroker {
     let keys: KeySpace
     let deadline: Duration
     let pushDeadline: Duration
+    let memoryBytesMax: Int?
+    /// The names of all queues as they were read last.
+    let countedQueues = Mutex<(queues: [QueueName], at: ContinuousClock.Instant)?>(nil)
     let server: ServerCheck
     let bells: BellRinging
     let hub: AnnouncementHub
@@ -61,6 +64,7 @@ public final class RedisBroker: JobBroker {
         self.clock = clock
         deadline = configuration.deadline
         pushDeadline = configuration.pushDeadline
+        memoryBytesMax = configuration.memoryBytesMax
         commandClient = try makeClient()
         leaseClient = try makeClient()
         pushClient = try makeClient()

@@ -39,8 +39,9 @@ public struct Worker: Service {
         self.eventLoop = eventLoop
         self.broker = broker
         self.logger = logger
+        let room = RoomWatch(broker: broker, logger: logger)
         epochs = QueueEpochs(
-            eventLoop: eventLoop, broker: broker, ledger: ledger, queues: configuration.queues,
+            eventLoop: eventLoop, broker: broker, ledger: ledger, room: room, queues: configuration.queues,
             extendInterval: configuration.extendInterval, logger: logger)
         keeper = LeaseKeeper(
             eventLoop: eventLoop, broker: broker, epochs: epochs, interval: configuration.extendInterval,
@@ -48,7 +49,8 @@ public struct Worker: Service {
         writer = OutcomeWriter(eventLoop: eventLoop, broker: broker, ledger: ledger, keeper: keeper, logger: logger)
         runner = JobRunner(
             eventLoop: eventLoop, configuration: configuration,
-            submitter: JobSubmitter(ledger: ledger, broker: broker, logger: logger), writer: writer, keeper: keeper,
+            submitter: JobSubmitter(ledger: ledger, broker: broker, room: room, logger: logger), writer: writer,
+            keeper: keeper,
             hasBlockingHandlers: handlers.hasBlockingHandlers, logger: logger)
         fetcher = JobFetcher(
             eventLoop: eventLoop, configuration: configuration, handlers: handlers, broker: broker, ledger: ledger,
@@ -60,11 +62,11 @@ public struct Worker: Service {
         var chores: [any Chore] = [
             Promoter(eventLoop: eventLoop, broker: broker, queues: queues),
             Reclaimer(eventLoop: eventLoop, broker: broker, queues: queues),
-            Relay(eventLoop: eventLoop, broker: broker, ledger: ledger),
+            Relay(eventLoop: eventLoop, broker: broker, ledger: ledger, room: room),
             Sweeper(
-                eventLoop: eventLoop, broker: broker, ledger: ledger,
+                eventLoop: eventLoop, broker: broker, ledger: ledger, room: room,
                 window: .recent(after: configuration.sweepAfter), logger: logger),
-            Sweeper(eventLoop: eventLoop, broker: broker, ledger: ledger, window: .old, logger: logger),
+            Sweeper(eventLoop: eventLoop, broker: broker, ledger: ledger, room: room, window: .old, logger: logger),
             Maintainer(eventLoop: eventLoop, ledger: ledger), reporter,
         ]
         if case .drain(let patience) = configuration.suspects {

@@ -24,7 +24,7 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await ledger.handlers.transaction(deadline: .seconds(20)) { transaction in
-                        try transaction.query(Statements.flagAgain, [.uuid(job.id.bytes)])
+                        try transaction.query(Statements.flagAgain, [.uuidArray([job.id.bytes])])
                         isSet.signal()
                         let deadline = ContinuousClock.now + .seconds(10)
                         while try transaction.query(Self.waiting).rows.first?.integer(0) != 1 {

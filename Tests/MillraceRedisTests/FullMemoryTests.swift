@@ -74,6 +74,62 @@ import Testing
         }
     }
 
+    @Test func `a Redis that was filled to the brim drains to nothing, retries included`() async throws {
+        try await RedisServer.withFixture { fixture in
+            let (redis, queue) = (fixture.redis, fixture.queue)
+            try await fixture.open()
+            let limit = try await redis.memory().usedBytes + 2 << 20
+            _ = try await fixture.client.send(["CONFIG", "SET", "maxmemory", .text("\(limit)")])
+            var taken = 0
+            do throws(BrokerError) {
+                while taken < 100_000 { taken += try await redis.enqueue(fixture.jobs(100), into: queue).count }
+            } catch {
+                #expect(error.code == .full)
+            }
+            #expect(taken > 1000 && taken < 100_000)
+
+            var ended = 0
+            while case let leases = try await fixture.reserve(200).map(\.lease), !leases.isEmpty {
+                let retriedCount = leases.count / 10
+                let (retried, done) = (Array(leases.prefix(retriedCount)), Array(leases.dropFirst(retriedCount)))
+                if !retried.isEmpty {
+                    _ = try await redis.retry(retried.map { ($0, .milliseconds(500)) }, in: queue)
+                }
+                ended += try await redis.complete(done, in: queue, announcing: done.map(\.id)).count { $0 }
+                fixture.clock.advance(by: .seconds(1))
+                _ = try await redis.promote(500, in: queue)
+            }
+
+            #expect(ended == taken)
+            #expect(try await redis.memory().liveJobs == 0)
+        }
+    }
+
+    @Test func `the memory tells the lower of two limits, and counts live jobs of all queues`() async throws {
+        try await RedisServer.withFixture { fixture in
+            #expect(try await fixture.redis.memory().bytesMax == nil)
+            _ = try await fixture.client.send(["CONFIG", "SET", "maxmemory", "64mb"])
+            let before = try await fixture.redis.memory()
+            #expect(before.bytesMax == 64 << 20)
+            #expect(before.liveJobs == 0)
+            var configuration = RedisBroker.Configuration(url: fixture.url)
+            configuration.keyPrefix = fixture.prefix
+            configuration.memoryBytesMax = 32 << 20
+            let limited = try RedisBroker(configuration, logger: TestRedis.logger)
+            try await fixture.open()
+            try await fixture.enqueue(fixture.jobs(30) + [fixture.job(delay: .seconds(60))])
+            _ = try await fixture.redis.enqueue(fixture.jobs(20), into: "another")
+            _ = try await fixture.reserve(5)
+
+            let memory = try await limited.memory()
+
+            #expect(memory.bytesMax == 32 << 20)
+            #expect(memory.liveJobs == 51)
+            #expect(memory.usedBytes > before.usedBytes)
+            await limited.shutdown()
+        }
+    }
+
     private var worker: WorkerReport {
         WorkerReport(
             process: "0102030405060708", pid: 1, host: "host.example", pool: nil, queues: ["q"], concurrency: 1,

@@ -104,6 +104,44 @@ import Testing
         #expect(broker.calls(of: .enqueue) == 3)
     }
 
+    @Test func `what the broker has no room for stays in the ledger, flagged`() async throws {
+        func submit() async throws -> JobID {
+            try await submitter.submit(Greet(name: String(repeating: "x", count: 2000)))
+        }
+        broker.setBytesMax(10_000)
+        var pushed: [JobID] = []
+        for _ in 0..<20 { try await pushed.append(submit()) }
+
+        let flagged = try await ledger.flagged(limit: 100).map(\.id)
+        #expect(flagged.count > 10 && flagged.count < 20)
+        #expect(try await broker.knows(pushed, in: "hello") == pushed.map { !flagged.contains($0) })
+        #expect(try await broker.memory().usedBytes < 7500)
+
+        broker.setBytesMax(nil)
+        await eventually("the memory is read again") { submitter.isRoomReadingDue }
+        let last = try await submit()
+        #expect(try await broker.knows([last], in: "hello") == [true])
+    }
+
+    @Test func `a push that the broker refuses for want of memory keeps back those that follow`() async throws {
+        broker.fail(.enqueue, with: BrokerError(.full, "OOM"))
+        broker.fail(.memory, times: 9, with: BrokerError(.unavailable, "taken away"))
+
+        let first = try await submitter.submit(Greet(name: "Ada"))
+        let second = try await submitter.submit(Greet(name: "Ada"))
+
+        #expect(try await broker.knows([first, second], in: "hello") == [false, false])
+        // The first one is the sweep's.
+        #expect(try await ledger.flagged(limit: 10).map(\.id) == [second])
+    }
+
+    @Test func `the broker's memory is read now and then, not for each submission`() async throws {
+        for _ in 0..<50 { _ = try await submitter.submit(Greet(name: "Ada")) }
+
+        let readings = broker.calls(of: .memory)
+        #expect(readings >= 1 && readings < 25)
+    }
+
     @Test func `a job that is too large is refused`() async {
         await #expect(throws: PayloadError.self) {
             try await submitter.submit(Greet(name: String(repeating: "x", count: Limits.payloadBytesMax)))

@@ -48,7 +48,8 @@ import Testing
             var configuration = WorkerFixture().configuration
             configuration.drainTimeout = .seconds(20)
             let epochs = QueueEpochs(
-                eventLoop: eventLoop, broker: broker, ledger: ledger, queues: [.default],
+                eventLoop: eventLoop, broker: broker, ledger: ledger,
+                room: RoomWatch(broker: broker, logger: .quiet), queues: [.default],
                 extendInterval: configuration.extendInterval, logger: .quiet)
             let keeper = LeaseKeeper(
                 eventLoop: eventLoop, broker: broker, epochs: epochs, interval: configuration.extendInterval,

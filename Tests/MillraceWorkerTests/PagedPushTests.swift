@@ -11,6 +11,11 @@ import Testing
 @Suite("Pushing from the ledger") struct PagedPushTests {
     private let broker = MemoryBroker()
     private let ledger = MemoryLedger()
+    private let room: RoomWatch
+
+    init() {
+        room = RoomWatch(broker: broker, logger: .quiet)
+    }
 
     /// Jobs of 250 KB each, in the ledger alone.
     private func accept(_ count: Int) async throws -> [JobID] {
@@ -24,7 +29,7 @@ import Testing
     @Test func `large payloads are read and pushed a few megabytes at a time`() async throws {
         let ids = try await accept(50)
 
-        let verdicts = try await PagedPush(broker: broker, ledger: ledger).push(ids)
+        let verdicts = try await PagedPush(broker: broker, ledger: ledger, room: room).push(ids).pushed
 
         #expect(verdicts.map(\.id) == ids)
         #expect(verdicts.allSatisfy { $0.verdict == .enqueued })
@@ -36,16 +41,16 @@ import Testing
         let ids = try await accept(20)
         for id in [ids[0], ids[17], ids[18], ids[19]] { _ = try await ledger.cancel(id) }
 
-        let verdicts = try await PagedPush(broker: broker, ledger: ledger).push(ids)
+        let verdicts = try await PagedPush(broker: broker, ledger: ledger, room: room).push(ids).pushed
 
         #expect(verdicts.map(\.id) == Array(ids[1...16]))
-        #expect(try await PagedPush(broker: broker, ledger: ledger).push([ids[0]]).isEmpty)
+        #expect(try await PagedPush(broker: broker, ledger: ledger, room: room).push([ids[0]]).pushed.isEmpty)
     }
 
     @Test func `a sweep reads no payload of what the broker knows`() async throws {
         let ids = try await accept(20)
         let sweeper = Sweeper(
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), broker: broker, ledger: ledger,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), broker: broker, ledger: ledger, room: room,
             window: .init(age: .seconds(-60) ..< .seconds(600), pause: .seconds(5)), logger: .quiet)
 
         _ = try await sweeper.once()

@@ -158,7 +158,7 @@ import Testing
             await eventually(within: .seconds(5), "it runs again") { attempts.withLock { $0 } == [1, 2] }
 
             for token in [token, nil] { try await fixture.broker.cancel(id, token: token, in: queue) }
-            try await fixture.ledger.flagAgain(id)
+            try await fixture.ledger.flagAgain([id])
             let extensions = fixture.broker.calls(of: .extend)
             await eventually(within: .seconds(5), "leases are extended") {
                 fixture.broker.calls(of: .extend) >= extensions + 2

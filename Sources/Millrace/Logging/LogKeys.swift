@@ -16,6 +16,8 @@ package enum LogKey: String {
     case count = "millrace.count"
     case elapsed = "millrace.elapsed"
     case delay = "millrace.delay"
+    case usedBytes = "millrace.used_bytes"
+    case bytesMax = "millrace.bytes_max"
     case left = "millrace.left"
     case address = "millrace.address"
     case state = "millrace.state"

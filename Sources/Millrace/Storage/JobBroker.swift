@@ -86,6 +86,9 @@ public protocol JobBroker: Sendable {
     /// Changes with each start or failover of the server: data may have been lost in between.
     func serverID() async throws(BrokerError) -> String
 
+    /// How much memory the broker has used, and how much it may.
+    func memory() async throws(BrokerError) -> BrokerMemory
+
     /// Lengths of everything in these queues.
     func status(of queues: [QueueName]) async throws(BrokerError) -> [QueueStatus]
 
@@ -180,6 +183,21 @@ public struct Reservation: Sendable, Equatable {
         self.isMoreReady = isMoreReady
         self.nextDue = nextDue
         self.isPaused = isPaused
+    }
+}
+
+/// How much of its memory the broker has used.
+public struct BrokerMemory: Sendable, Equatable {
+    public var usedBytes: Int
+    /// Beyond it no push is taken; nil when there is no limit.
+    public var bytesMax: Int?
+    /// In whatever state, of all queues.
+    public var liveJobs: Int
+
+    package init(usedBytes: Int, bytesMax: Int?, liveJobs: Int) {
+        self.usedBytes = usedBytes
+        self.bytesMax = bytesMax
+        self.liveJobs = liveJobs
     }
 }
 

@@ -11,7 +11,8 @@
 public protocol JobLedger: QueueSettingsStore {
     /// Writes all jobs of a submission, or none. Concurrent submissions share a commit.
     ///
-    /// A job whose id is there already is left as it is. Jobs due more than ``Limits/pushAheadMax`` ahead are flagged for the relay.
+    /// A job whose id is there already is left as it is. Jobs due more than ``Limits/pushAheadMax`` ahead are flagged for the
+    /// relay, and all of a submission that says so.
     /// - Throws: `.rejected` with the index of the job at fault, where one is; `.keyReused`, `.keyInFlight`.
     func accept(_ submission: Submission) async throws(LedgerError) -> Acceptance
 
@@ -51,12 +52,13 @@ public protocol JobLedger: QueueSettingsStore {
     /// The broker is told next, with the token of the verdict, and then ``flagAgain(_:)`` is called.
     func cancel(_ id: JobID) async throws(LedgerError) -> CancelVerdict
 
-    /// Sets the relay's flag of a job that is open and not running: called when the broker was told of its cancellation. A flag
-    /// that is set already is set anew, so that no push of before clears it.
+    /// Sets the relay's flag of those among these jobs that are open and not running; at most ``Limits/storeBatchMax`` ids. A
+    /// flag that is set already is set anew, so that no push of before clears it.
     ///
-    /// An operator may have opened the job again before the broker heard of the cancellation, which then took the new entry
-    /// out of its lane. A running job keeps its lease, and would be `busy` for as long as it runs.
-    func flagAgain(_ id: JobID) async throws(LedgerError)
+    /// Called when the broker was told of a cancellation: an operator may have opened the job again before the broker heard
+    /// of it, which then took the new entry out of its lane. And called for jobs that the broker does not know and has no
+    /// room for. A running job keeps its lease, and would be `busy` for as long as it runs.
+    func flagAgain(_ ids: [JobID]) async throws(LedgerError)
 
     /// An operator's retry: opens a job that has ended, with its failures and crashes forgotten and the relay's flag set.
     ///
@@ -64,6 +66,9 @@ public protocol JobLedger: QueueSettingsStore {
     func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict
 
     /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority, without their payloads.
+    ///
+    /// Of more than `limit`, each queue gives as many, as far as it has them: nearly all of its highest priority, a sixteenth of
+    /// that of the next and so on, but at least the first one of each.
     func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob]
 
     /// Clears the relay's flag of jobs that have been pushed, each as it was when it was read for that by ``pushable(_:bytesMax:)``.
@@ -113,10 +118,13 @@ public struct Submission: Sendable {
     /// 1…``Limits/batchJobsMax``, ids distinct.
     public var jobs: [NewJob]
     public var idempotency: Idempotency?
+    /// The relay is to push them, since the broker has no room for them now. Default false.
+    public var isFlagged: Bool
 
-    public init(jobs: [NewJob], idempotency: Idempotency? = nil) {
+    public init(jobs: [NewJob], idempotency: Idempotency? = nil, isFlagged: Bool = false) {
         self.jobs = jobs
         self.idempotency = idempotency
+        self.isFlagged = isFlagged
     }
 }
 
@@ -307,10 +315,14 @@ public struct UnfinishedJob: Sendable, Equatable {
     /// The last one that claimed it.
     public var lastToken: LeaseToken?
     public var isRunning: Bool
+    public var priority: Priority
 
-    package init(id: JobID, queue: QueueName, lastToken: LeaseToken?, isRunning: Bool) {
+    package init(
+        id: JobID, queue: QueueName, lastToken: LeaseToken?, isRunning: Bool, priority: Priority
+    ) {
         self.id = id
         self.queue = queue
+        self.priority = priority
         self.lastToken = lastToken
         self.isRunning = isRunning
     }

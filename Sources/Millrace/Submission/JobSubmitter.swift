@@ -5,11 +5,14 @@ public import Logging
 /// Takes jobs in: first into the ledger, then, as a hint, into the broker.
 ///
 /// The broker is told outside of any transaction and may fail: a job that is in the ledger is pushed by the sweep within seconds.
+/// Where the broker has no room, the jobs are accepted with the relay's flag, and handed over when there is. Between that
+/// decision and the push others may fill the broker: what it refuses is left to the sweep, which flags it.
 ///
 /// Change together: design "accept", `Sweeper`, `Relay`.
 public struct JobSubmitter: Sendable {
     package let ledger: any JobLedger
     private let broker: any JobBroker
+    private let room: RoomWatch
     private let logger: Logger
 
     /// A program that only submits needs no more than this:
@@ -20,15 +23,25 @@ public struct JobSubmitter: Sendable {
     /// let id = try await JobSubmitter(ledger: ledger, broker: broker, logger: logger).submit(Greet(name: "Ada"))
     /// ```
     public init(ledger: any JobLedger, broker: any JobBroker, logger: Logger) {
+        self.init(
+            ledger: ledger, broker: broker, room: RoomWatch(broker: broker, logger: logger), logger: logger)
+    }
+
+    /// - Parameter room: shared by all of a process that push.
+    package init(ledger: any JobLedger, broker: any JobBroker, room: RoomWatch, logger: Logger) {
         self.ledger = ledger
         self.broker = broker
+        self.room = room
         self.logger = logger
     }
 
     /// Accepts all jobs or none. When it returns they are in the ledger, and will run.
     package func submit(_ submission: Submission) async throws(LedgerError) -> Acceptance {
-        let acceptance = try await ledger.accept(submission)
-        if case .accepted = acceptance { await push(submission.jobs) }
+        await refreshRoom()
+        let placed = place(submission)
+        defer { finish(placed) }
+        let acceptance = try await ledger.accept(placed.submission)
+        if case .accepted = acceptance { await push(placed) }
         return acceptance
     }
 
@@ -39,12 +52,40 @@ public struct JobSubmitter: Sendable {
         return new.id
     }
 
+    /// A submission for which room was taken in the broker, or that the relay is to push.
+    package struct Placed: Sendable {
+        package let submission: Submission
+        fileprivate let bytes: Int
+    }
+
+    package var isRoomReadingDue: Bool { room.isReadingDue }
+
+    /// Looks at the broker's memory, if nobody in this process did lately.
+    package func refreshRoom() async {
+        await room.refresh()
+    }
+
+    /// Takes room for a submission, or flags it; to be given back with ``finish(_:)``.
+    package func place(_ submission: Submission) -> Placed {
+        let bytes = submission.jobs.reduce(0) { $0 + RoomEstimate.cost(payloadBytes: $1.payload.count) }
+        guard !submission.isFlagged else { return Placed(submission: submission, bytes: 0) }
+        if room.take(bytes, for: .submission) { return Placed(submission: submission, bytes: bytes) }
+        var flagged = submission
+        flagged.isFlagged = true
+        return Placed(submission: flagged, bytes: 0)
+    }
+
+    package func finish(_ placed: Placed) {
+        room.finish(placed.bytes)
+    }
+
     /// Tells the broker of accepted jobs. Only a hint: what fails, or is cancelled, is left to the sweep.
-    package func push(_ jobs: [NewJob]) async {
+    package func push(_ placed: Placed) async {
         Failpoint.reached(.acceptedNotPushed)
         defer { Failpoint.reached(.pushedNotAnswered) }
+        guard !placed.submission.isFlagged else { return }
         let now = Timestamp.now()
-        let near = jobs.filter { ($0.dueAt ?? now) - now <= Limits.pushAheadMax }
+        let near = placed.submission.jobs.filter { ($0.dueAt ?? now) - now <= Limits.pushAheadMax }
         for (queue, jobs) in Dictionary(grouping: near, by: \.queue) {
             for start in stride(from: 0, to: jobs.count, by: Limits.storeBatchMax) {
                 let batch = jobs[start..<min(start + Limits.storeBatchMax, jobs.count)]
@@ -56,6 +97,7 @@ public struct JobSubmitter: Sendable {
                 do throws(BrokerError) {
                     _ = try await broker.enqueue(entries, into: queue)
                 } catch {
+                    if error.code == .full { room.noteFull() }
                     logger.debug(
                         "push failed, the sweep will repeat it",
                         metadata: [.queue: "\(queue)", .count: "\(entries.count)", .error: "\(error)"])

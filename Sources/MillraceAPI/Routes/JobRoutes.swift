@@ -113,7 +113,7 @@ struct JobRoutes: Sendable {
             request.logger.debug(
                 "the broker was not told of a cancellation", metadata: [.jobID: "\(id)", .error: "\(error)"])
         }
-        let flagged = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.flagAgain(id) }
+        let flagged = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.flagAgain([id]) }
         if case .failure(let error) = flagged {
             request.logger.debug("not flagged again", metadata: [.jobID: "\(id)", .error: "\(error)"])
         }

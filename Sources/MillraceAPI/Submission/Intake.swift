@@ -8,6 +8,8 @@ import Millrace
 struct Intake: Sendable {
     /// For telling the broker; what it does not hear in time is left to the sweep.
     private static let pushMax: Duration = .milliseconds(500)
+    /// For a look at the broker's memory, which one request in many takes.
+    private static let roomMax: Duration = .milliseconds(100)
     private static let answerMax: Duration = .milliseconds(950)
 
     let stores: Stores
@@ -22,13 +24,19 @@ struct Intake: Sendable {
         let start = ContinuousClock.now
         // Half a millisecond for each job beyond what one takes.
         let extra = Duration.microseconds(500 * (submission.jobs.count - 1))
+        let submitter = submitter
+        if submitter.isRoomReadingDue {
+            _ = await stores.keeper.within(Self.roomMax) { await submitter.refreshRoom() }
+        }
+        let placed = submitter.place(submission)
+        defer { submitter.finish(placed) }
         let acceptance = try await stores.ledger(logger, extra: extra) { (ledger) throws(LedgerError) in
             do throws(LedgerError) {
-                return try await ledger.accept(submission)
+                return try await ledger.accept(placed.submission)
             } catch {
                 // The same ids again: what was written is left as it is.
                 guard error.code == .outcomeUnknown else { throw error }
-                return try await ledger.accept(submission)
+                return try await ledger.accept(placed.submission)
             }
         }
         if case .replayed(let bytes) = acceptance, bytes != submission.idempotency?.answer {
@@ -38,8 +46,7 @@ struct Intake: Sendable {
             return (stored, isReplay: true)
         }
         let left = max(.milliseconds(50), min(Self.pushMax, Self.answerMax - (ContinuousClock.now - start)))
-        let submitter = submitter
-        _ = await stores.keeper.within(left + extra) { await submitter.push(submission.jobs) }
+        _ = await stores.keeper.within(left + extra) { await submitter.push(placed) }
         return (answer, isReplay: false)
     }
 }

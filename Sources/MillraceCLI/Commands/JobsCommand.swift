@@ -98,7 +98,7 @@ struct JobsCommand: ParsableCommand {
                 context.console.note("Redis was not told of \(id), a handler that runs may go on: \(error.message)")
             }
             // It may have been opened again meanwhile.
-            try await stores.ledger.flagAgain(id)
+            try await stores.ledger.flagAgain([id])
         }
     }
 

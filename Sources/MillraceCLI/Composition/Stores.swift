@@ -35,6 +35,7 @@ struct Stores: Sendable {
         let ledger = PostgresLedger(configuration, logger: logger)
         var redis = RedisBroker.Configuration(url: addresses.redisURL)
         redis.certificateAuthorityPath = addresses.redisAuthorityPath
+        redis.memoryBytesMax = addresses.redisMemoryMax
         let broker: RedisBroker
         do throws(BrokerError) {
             broker = try RedisBroker(

@@ -1,5 +1,6 @@
--- flag-again: gives the relay's flag to a job that is open and that nobody runs (flagAgain).
--- $1 id   A flag that is set is written again: the row has another version then (clear-flags).
-UPDATE millrace.job_rows
+-- flag-again: gives the relay's flag to jobs that are open and that nobody runs (flagAgain).
+-- $1 id, ascending: an array   A flag that is set is written again: the row has another version then (clear-flags).
+UPDATE millrace.job_rows AS job
 SET flagged = true
-WHERE id = $1::uuid AND finished_at IS NULL AND state <> 'running'
+FROM unnest($1::uuid[]) AS wanted (id)
+WHERE job.id BETWEEN wanted.id AND wanted.id AND job.state < 'completed' AND job.state <> 'running'

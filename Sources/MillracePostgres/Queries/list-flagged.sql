@@ -1,5 +1,8 @@
 -- list-flagged: rows that wait to be pushed and are due within ten minutes; columns as list-unfinished (flagged).
--- $1 how many at most; of more, each queue and priority gives its first ones
+-- $1 how many at most
+--
+-- Of more, each queue gives as many, as far as it has them: for each 256 of its highest priority 16 of the next and 1 of
+-- the one after it, but the first of each lane. The oldest come first where there are more queues than rows.
 --
 -- The lanes that have any are found by leaping from one to the next in the index, which may also hold millions of rows
 -- that are due much later.
@@ -15,19 +18,22 @@ WITH RECURSIVE lane AS (
     ORDER BY job.queue, job.priority
     LIMIT 1
   ) AS next
-), chosen AS (
-  SELECT job.*
+), first AS (
+  SELECT job.*, row_number() OVER (
+    PARTITION BY job.queue ORDER BY (job.place - 1) * power(16, job.priority), job.priority
+  ) AS turn
   FROM lane
   CROSS JOIN LATERAL (
-    SELECT *, row_number() OVER (ORDER BY due_at, id) AS place
+    SELECT
+      id, queue, token, state = 'running' AS running, priority, due_at, row_number() OVER (ORDER BY due_at, id) AS place
     FROM millrace.job_rows
     WHERE flagged AND queue = lane.queue AND priority = lane.priority AND due_at <= now() + interval '10 minutes'
     ORDER BY due_at, id
     LIMIT $1::bigint
   ) AS job
-  ORDER BY job.place
-  LIMIT $1::bigint
+), chosen AS (
+  SELECT * FROM first ORDER BY turn, due_at, id LIMIT $1::bigint
 )
-SELECT id, queue, token, state = 'running'
+SELECT id, queue, token, running, priority
 FROM chosen
 ORDER BY queue, priority, id

@@ -1,6 +1,6 @@
 -- list-unfinished: unflagged rows that have not ended, by id, in the columns of list-flagged (unfinished).
 -- $1 after this id, or null  $2 not younger than, $3 younger than (ms)  $4 queue, or null  $5 how many at most
-SELECT id, queue, token, state = 'running'
+SELECT id, queue, token, state = 'running', priority
 FROM millrace.job_rows
 WHERE finished_at IS NULL
   AND NOT flagged

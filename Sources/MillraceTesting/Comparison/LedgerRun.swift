@@ -102,7 +102,7 @@ final class LedgerRun {
             let ledger = side.ledger
             switch step {
             case .cancel(let job): return "\(try await ledger.cancel(ids[job]))"
-            case .flagAgain(let job): try await ledger.flagAgain(ids[job])
+            case .flagAgain(let job): try await ledger.flagAgain([ids[job]])
             case .reopen(let job): return "\(try await ledger.reopen(ids[job]))"
             case .blame(let process, let wasAlone):
                 let crash = ProcessCrash(

@@ -50,6 +50,16 @@ extension BrokerConformance {
             #expect(statuses.map(\.queue) == [empty, trial.queue])
             #expect(statuses.map(\.readyCount) == [0, 2])
         },
+        BrokerConformance("the memory is told, and counts live jobs where it is limited") { trial in
+            let jobs = try await trial.prepare(200)
+            _ = try await trial.reserve(50)
+
+            let memory = try await trial.broker.memory()
+
+            // Other cases use it as well.
+            #expect(memory.usedBytes >= jobs.count * 16)
+            if memory.bytesMax != nil { #expect(memory.liveJobs >= jobs.count) }
+        },
         BrokerConformance("a server that runs on keeps its id") { trial in
             let id = try await trial.broker.serverID()
 

@@ -77,7 +77,7 @@ extension LedgerConformance {
 
             for _ in 0..<2 {
                 for id in [ready.id, scheduled.id, running.id, cancelled.id, BrokerTrial.freshID()] {
-                    try await trial.ledger.flagAgain(id)
+                    try await trial.ledger.flagAgain([id])
                 }
 
                 #expect(try await Set(trial.flagged().map(\.id)) == [ready.id, scheduled.id])

@@ -39,6 +39,54 @@ extension LedgerConformance {
             #expect(try await trial.flagged().map(\.id) == jobs.map(\.id))
             #expect(try await trial.ledger.flagged(limit: 3).count == 3)
         },
+        LedgerConformance("a submission that says so is flagged, and its neighbours are not") { trial in
+            let (kept, pushed) = (try await trial.jobs(3), try await trial.jobs(3))
+            let key = Idempotency(scope: trial.queue.name, key: "k", requestDigest: [1], answer: [2])
+            let keyed = try await trial.job()
+
+            try await withThrowingTaskGroup(of: Acceptance.self) { group in
+                group.addTask { try await trial.ledger.accept(Submission(jobs: kept, isFlagged: true)) }
+                group.addTask { try await trial.ledger.accept(Submission(jobs: pushed)) }
+                group.addTask {
+                    try await trial.ledger.accept(Submission(jobs: [keyed], idempotency: key, isFlagged: true))
+                }
+                for try await acceptance in group { #expect(acceptance == .accepted) }
+            }
+
+            #expect(try await Set(trial.flagged().map(\.id)) == Set((kept + [keyed]).map(\.id)))
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 4)
+            #expect(try await Set(trial.unfinished().map(\.id)) == Set(pushed.map(\.id)))
+            try await trial.start(kept[0].id, 1)
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 3)
+        },
+        LedgerConformance("of many flagged jobs each queue gives as many, mostly of its highest priority") { trial in
+            var jobs: [NewJob] = []
+            for _ in 0..<40 { try await jobs.append(trial.job(priority: .critical)) }
+            for _ in 0..<5 { try await jobs.append(trial.job(priority: .low)) }
+            for _ in 0..<40 { try await jobs.append(trial.job(in: trial.otherQueue, priority: .low)) }
+            _ = try await trial.ledger.accept(Submission(jobs: jobs, isFlagged: true))
+
+            let chosen = try await trial.ledger.flagged(limit: 20)
+
+            // Other cases may have flagged jobs in queues of their own.
+            let own = chosen.filter { $0.queue == trial.queue }
+            let others = chosen.count { $0.queue == trial.otherQueue }
+            #expect(chosen.count == 20)
+            #expect(own.count >= 2 && abs(own.count - others) <= 1)
+            #expect(own.count { $0.priority == .low } == 1)
+        },
+        LedgerConformance("what is open and does not run is flagged again, the rest is left alone") { trial in
+            let jobs = try await trial.jobs(3)
+            try await trial.accept(jobs)
+            try await trial.start(jobs[1].id, 1)
+            let ended = try await trial.startFresh()
+            _ = try await trial.record(ended.id, 1, LedgerTrial.completed)
+
+            try await trial.ledger.flagAgain([jobs[2].id, BrokerTrial.freshID(), jobs[0].id, ended.id, jobs[1].id])
+            try await trial.ledger.flagAgain([])
+
+            #expect(try await Set(trial.flagged().map(\.id)) == [jobs[0].id, jobs[2].id])
+        },
         LedgerConformance("a flag that is cleared stays cleared, and its job belongs to the sweep") { trial in
             let jobs = try await trial.jobs(3)
             try await trial.accept(jobs)
@@ -64,7 +112,7 @@ extension LedgerConformance {
             _ = try await trial.ledger.reopen(job.id)
             let first = try await trial.versions([job.id])
 
-            try await trial.ledger.flagAgain(job.id)
+            try await trial.ledger.flagAgain([job.id])
             try await trial.ledger.clearFlags(first)
             #expect(try await trial.flagged().map(\.id) == [job.id])
 
@@ -92,7 +140,9 @@ extension LedgerConformance {
             ] {
                 #expect(
                     entry.row
-                        == UnfinishedJob(id: job.id, queue: trial.queue, lastToken: token, isRunning: isRunning))
+                        == UnfinishedJob(
+                            id: job.id, queue: trial.queue, lastToken: token, isRunning: isRunning,
+                            priority: .critical))
                 #expect(entry.pushed.id == job.id)
                 #expect(entry.pushed.priority == .critical)
                 #expect(entry.pushed.envelope == JobEnvelope(of: job))

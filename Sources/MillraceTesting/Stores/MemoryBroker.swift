@@ -10,7 +10,8 @@ public final class MemoryBroker: JobBroker {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
         case enqueue, reserve, complete, retry, release, extend, redeclare, reclaim, releaseAll, promote, cancel, knows
-        case reserveSuspect, quarantine, configure, epoch, serverID, status, waitForWork, report, workers, withdraw
+        case reserveSuspect, quarantine, configure, epoch, serverID, memory, status, waitForWork, report, workers,
+            withdraw
     }
 
     private struct Waiter {
@@ -26,8 +27,16 @@ public final class MemoryBroker: JobBroker {
         var reports: [String: (report: WorkerReport, at: Timestamp)] = [:]
         var listeners: [UInt64: AsyncStream<Announcement>.Continuation] = [:]
         var starts = 1
+        var bytesMax: Int?
         var lastNumber: UInt64 = 0
         var lastMicros: UInt64 = 0
+
+        /// As one that takes no more for a job than its envelope.
+        var memory: BrokerMemory {
+            BrokerMemory(
+                usedBytes: queues.values.reduce(0) { $0 + $1.envelopeBytes }, bytesMax: bytesMax,
+                liveJobs: queues.values.reduce(0) { $0 + $1.liveJobs })
+        }
 
         mutating func nextNumber() -> UInt64 {
             lastNumber += 1
@@ -78,14 +87,21 @@ public final class MemoryBroker: JobBroker {
         announce(.resubscribed)
     }
 
+    /// Pushes are refused that would take more than so much memory; nil, as at first, for none.
+    public func setBytesMax(_ bytes: Int?) {
+        state.withLock { $0.bytesMax = bytes }
+    }
+
     /// How often a verb was called, failed calls included.
     public func calls(of verb: Verb) -> Int { faults.calls(of: verb) }
 
     // MARK: - The life of a job
 
     public func enqueue(_ jobs: [QueuedJob], into queue: QueueName) async throws(BrokerError) -> [EnqueueVerdict] {
-        try change(.enqueue, queue, items: jobs.count) { entry, now in
-            jobs.map { entry.enqueue($0, now: now) }
+        let isFull = state.withLock { state in state.bytesMax.map { state.memory.usedBytes >= $0 } ?? false }
+        return try change(.enqueue, queue, items: jobs.count) { (entry, now) throws(BrokerError) in
+            if isFull { throw BrokerError(.full, "OOM: no memory is left") }
+            return jobs.map { entry.enqueue($0, now: now) }
         }
     }
 
@@ -189,6 +205,10 @@ public final class MemoryBroker: JobBroker {
 
     public func serverID() async throws(BrokerError) -> String {
         try perform(.serverID) { state, _ in "memory-\(state.starts)" }
+    }
+
+    public func memory() async throws(BrokerError) -> BrokerMemory {
+        try perform(.memory) { state, _ in state.memory }
     }
 
     public func status(of queues: [QueueName]) async throws(BrokerError) -> [QueueStatus] {

@@ -85,8 +85,9 @@ public final class MemoryLedger: JobLedger {
         try perform(.cancel) { table, now in table.cancel(id, now: now) }
     }
 
-    public func flagAgain(_ id: JobID) async throws(LedgerError) {
-        try perform(.flagAgain) { table, _ in table.flagAgain(id) }
+    public func flagAgain(_ ids: [JobID]) async throws(LedgerError) {
+        precondition(ids.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) ids in one call")
+        try perform(.flagAgain) { table, _ in for id in Set(ids) { table.flagAgain(id) } }
     }
 
     public func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {

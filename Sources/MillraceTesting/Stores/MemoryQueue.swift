@@ -43,6 +43,9 @@ struct MemoryQueue: Sendable {
         self.name = name
     }
 
+    var liveJobs: Int { envelopes.count }
+    var envelopeBytes: Int { envelopes.values.reduce(0) { $0 + $1.count } }
+
     mutating func enqueue(_ job: QueuedJob, now: Timestamp) -> EnqueueVerdict {
         let envelope = envelopes[job.id]
         let lastLease = job.lastToken.map { Lease(id: job.id, queue: name, token: $0) }

@@ -34,7 +34,9 @@ struct MemoryTable: Sendable {
         }
 
         var unfinished: UnfinishedJob {
-            UnfinishedJob(id: job.id, queue: job.queue, lastToken: life.token, isRunning: life.state == .running)
+            UnfinishedJob(
+                id: job.id, queue: job.queue, lastToken: life.token, isRunning: life.state == .running,
+                priority: job.priority)
         }
 
         func pushable(now: Timestamp) -> PushableJob {
@@ -82,7 +84,9 @@ struct MemoryTable: Sendable {
         }
         for (index, job) in submission.jobs.enumerated() { try Self.check(job, index, now: now) }
         for job in submission.jobs where rows[job.id] == nil {
-            rows[job.id] = Row(job: job, createdAt: now, life: JobLifecycle(of: job, now: now))
+            var life = JobLifecycle(of: job, now: now)
+            life.isFlagged = life.isFlagged || submission.isFlagged
+            rows[job.id] = Row(job: job, createdAt: now, life: life)
             ensureQueue(job.queue)
         }
         if let idempotency = submission.idempotency {
@@ -162,13 +166,29 @@ struct MemoryTable: Sendable {
 
     func flagged(limit: Int, now: Timestamp) -> [UnfinishedJob] {
         let waiting = rows.values.filter { $0.life.isFlagged && $0.life.dueAt - now <= Limits.pushAheadMax }
+        let chosen = Dictionary(grouping: waiting, by: \.job.queue).values
+            .flatMap { Self.turns($0).enumerated().map { (turn: $0.offset, row: $0.element) } }
+            .sorted {
+                ($0.turn, $0.row.life.dueAt, $0.row.job.id) < ($1.turn, $1.row.life.dueAt, $1.row.job.id)
+            }
+            .prefix(limit).map(\.row)
         return
-            waiting.sorted {
+            chosen.sorted {
                 ($0.job.queue, $0.job.priority.rawValue, $0.job.id) < (
                     $1.job.queue, $1.job.priority.rawValue, $1.job.id
                 )
             }
-            .prefix(limit).map(\.unfinished)
+            .map(\.unfinished)
+    }
+
+    /// One queue's rows as they take turns in a page: each priority gives sixteen times as many as the next, and its first one.
+    private static func turns(_ rows: [Row]) -> [Row] {
+        Dictionary(grouping: rows, by: \.job.priority).flatMap { priority, lane in
+            lane.sorted { ($0.life.dueAt, $0.job.id) < ($1.life.dueAt, $1.job.id) }
+                .enumerated().map { (weight: $0.offset << (4 * Int(priority.rawValue)), row: $0.element) }
+        }
+        .sorted { ($0.weight, $0.row.job.priority.rawValue) < ($1.weight, $1.row.job.priority.rawValue) }
+        .map(\.row)
     }
 
     func pushable(_ ids: [JobID], bytesMax: Int, now: Timestamp) -> [PushableJob] {

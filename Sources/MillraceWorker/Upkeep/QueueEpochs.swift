@@ -7,14 +7,8 @@ import NIOCore
 /// Knows each queue's epoch, notices that the broker lost data, and rebuilds it from the ledger.
 ///
 /// A missing or different epoch, or another server than the one that the epoch was given for, means that the broker lost data.
-/// One process rebuilds a queue, under a lock of the ledger:
-///
-/// 1. raise the epoch in the ledger, and make the broker's one nobody's, with the settings copied;
-/// 2. wait two extend periods, in which live workers declare again what they run; much shorter when nothing runs;
-/// 3. push all unfinished rows, which is a no-op for those that are known by then;
-/// 4. write the new epoch, last: a crash on the way leaves it missing, and another process starts over.
-///
-/// A queue that never had an epoch gets its first one at once.
+/// One process rebuilds a queue, under a lock of the ledger: see `QueueRebuild`. A queue that never had an epoch gets its first
+/// one at once.
 ///
 /// Change together: design "rebuild", `configure-queue.lua`, `QueueEpochsTests`.
 actor QueueEpochs {
@@ -26,30 +20,29 @@ actor QueueEpochs {
     }
 
     private static let pause: Duration = .milliseconds(500)
-    /// Processes look at the server twice a second, and reconnect within a second.
-    private static let noticeMax: Duration = .seconds(2)
-    private static let runningPagesMax = 20
 
     private nonisolated let eventLoop: any EventLoop
     private let broker: any JobBroker
     private let ledger: any JobLedger
     private let queues: [QueueName]
-    private let extendInterval: Duration
+    private let queueRebuild: QueueRebuild
     private let logger: Logger
     private var known: [QueueName: Known] = [:]
     private var lastServerID: String?
     private var onServerChange: (@Sendable () async -> Void)?
 
     init(
-        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, queues: [QueueName],
+        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, room: RoomWatch, queues: [QueueName],
         extendInterval: Duration, logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.broker = broker
         self.ledger = ledger
         self.queues = queues
-        self.extendInterval = extendInterval
         self.logger = logger
+        queueRebuild = QueueRebuild(
+            broker: broker, ledger: ledger, room: room, extendInterval: extendInterval
+        ) { await eventLoop.sleep(for: $0) }
     }
 
     /// Called before anything else when another server answers: live leases must be declared to it soon.
@@ -154,74 +147,20 @@ actor QueueEpochs {
         } else {
             logger.warning("broker lost data, rebuilding queue from the ledger", metadata: [.queue: "\(queue)"])
         }
-        let start = ContinuousClock.now
-        Failpoint.reached(.rebuildNotRaised)
-        let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
-        Failpoint.reached(.epochRaisedNotCopied)
-        try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: .rebuilding)
-        try await awaitDeclarations(of: queue)
-        Failpoint.reached(.epochCopiedNotPushed)
-        let push = PagedPush(broker: broker, ledger: ledger)
-        var pushed = 0
-        var after: JobID?
-        repeat {
-            try Task.checkCancellation()
-            guard await lock.isHeld() else { return nil }
-            let page = try await ledger.unfinished(
-                age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
-                limit: Limits.storeBatchMax)
-            after = page.last?.id
-            guard !page.isEmpty else { break }
-            let knows = try await broker.knows(page.map(\.id), in: queue)
-            let unknown = zip(page, knows).filter { !$0.1 }.map(\.0.id)
-            pushed += try await push.push(unknown).count { $0.verdict == .enqueued }
-        } while after != nil
-        guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
-        Failpoint.reached(.rebuildPushedNotFinished)
-        try await broker.configure(queue, isPaused: settings(of: queue).isPaused, epoch: epoch)
-        Failpoint.reached(.rebuildFinished)
+        guard let rebuilt = try await queueRebuild.run(queue, serverID: serverID, lock: lock) else { return nil }
         logger.log(
-            level: isKept && pushed == 0 ? .info : .warning, "queue rebuilt",
+            level: isKept && rebuilt.pushed == 0 ? .info : .warning, "queue rebuilt",
             metadata: Logger.Metadata([
-                .queue: "\(queue)", .epoch: "\(epoch.number)", .count: "\(pushed)",
-                .elapsed: "\((ContinuousClock.now - start).milliseconds)ms",
+                .queue: "\(queue)", .epoch: "\(rebuilt.epoch.number)", .count: "\(rebuilt.pushed)",
+                .left: "\(rebuilt.flagged)", .elapsed: "\(rebuilt.elapsed.milliseconds)ms",
             ]))
-        return Known(epoch: epoch, serverID: serverID)
+        return Known(epoch: rebuilt.epoch, serverID: serverID)
     }
 
     /// Whether the broker still has the epoch that the ledger knows; also an older copy of the data has it.
     private func isKept(_ queue: QueueName) async throws -> Bool {
         let standing = try await settings(of: queue).epoch
         return try await broker.epoch(of: queue) == standing
-    }
-
-    /// Waits until live workers have declared again what they hold, which they do at an extension, or as soon as they
-    /// notice the new server.
-    ///
-    /// Where nothing of the queue runs, only leases that were reserved and not claimed yet could be missed. Nothing is
-    /// reserved any more, and their holders notice the server, or their claims arrive, well within the shorter wait: it
-    /// is the longer one after all when something runs by then. One that does both later still has its claim refused
-    /// when the job was claimed anew, or loses its lease at the next extension.
-    private func awaitDeclarations(of queue: QueueName) async throws {
-        let all = extendInterval * 2
-        let short = min(Self.noticeMax, all)
-        guard try await !runsAnything(queue) else { return await eventLoop.sleep(for: all) }
-        await eventLoop.sleep(for: short)
-        if try await runsAnything(queue) { await eventLoop.sleep(for: all - short) }
-    }
-
-    /// True also when it would take too long to find out.
-    private func runsAnything(_ queue: QueueName) async throws -> Bool {
-        var after: JobID?
-        for _ in 0..<Self.runningPagesMax {
-            let page = try await ledger.unfinished(
-                age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
-                limit: Limits.storeBatchMax)
-            if page.contains(where: \.isRunning) { return true }
-            guard page.count == Limits.storeBatchMax else { return false }
-            after = page.last?.id
-        }
-        return true
     }
 
     private func settings(of queue: QueueName) async throws -> QueueSettings {

@@ -11,12 +11,16 @@ import NIOCore
 /// it was unknown in two passes at least a lease apart under one token: a live holder that reaches the broker has declared it
 /// again by then.
 ///
+/// What the broker has no room for is flagged, and from then on it is the relay's.
+///
 /// Reading and pushing are two steps, and the job may end in between; the stale copy dies at its claim.
 actor Sweeper: Chore {
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
     static let name = "sweeper"
 
     private static let pagesMax = 20
+    /// Well within the time for which doubts are kept.
+    private static let pauseMax: Duration = .seconds(30)
     private static let doubtedMax = 10_000
 
     /// Which rows one sweeper looks at, and how often.
@@ -46,29 +50,35 @@ actor Sweeper: Chore {
     private nonisolated let eventLoop: any EventLoop
     private let broker: any JobBroker
     private let ledger: any JobLedger
+    private let room: RoomWatch
     private let window: Window
     private let logger: Logger
     private var position: JobID?
     private var doubted: [JobID: Doubt] = [:]
 
     init(
-        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, window: Window, logger: Logger
+        eventLoop: any EventLoop, broker: any JobBroker, ledger: any JobLedger, room: RoomWatch, window: Window,
+        logger: Logger
     ) {
         self.eventLoop = eventLoop
         self.broker = broker
         self.ledger = ledger
+        self.room = room
         self.window = window
         self.logger = logger
     }
 
     func once() async throws -> Duration {
         if Safeguard.sweep.isOff { return window.pause }
-        var pushed = 0
+        let start = ContinuousClock.now
+        var (pushed, flagged) = (0, 0)
         for _ in 0..<Self.pagesMax {
             let page = try await ledger.unfinished(
                 age: window.age, in: nil, after: position, limit: Limits.storeBatchMax)
             for (queue, rows) in Dictionary(grouping: page, by: \.queue) {
-                pushed += try await push(rows, unknownTo: queue)
+                let done = try await push(rows, unknownTo: queue)
+                pushed += done.pushed
+                flagged += done.flagged
             }
             position = page.last?.id
             guard page.count == Limits.storeBatchMax else {
@@ -78,19 +88,26 @@ actor Sweeper: Chore {
         }
         forgetOldDoubts()
         if pushed > 0 { logger.info("jobs unknown to the broker pushed again", metadata: [.count: "\(pushed)"]) }
-        return window.pause
+        if flagged > 0 {
+            logger.info(
+                "jobs unknown to the broker, which has no room, wait for the relay", metadata: [.count: "\(flagged)"])
+        }
+        // A pass reads past all that waits for the relay, which may be millions of rows: it must not be all that the ledger does.
+        return max(window.pause, min((ContinuousClock.now - start) * 10, Self.pauseMax))
     }
 
-    private func push(_ rows: [UnfinishedJob], unknownTo queue: QueueName) async throws -> Int {
+    private func push(
+        _ rows: [UnfinishedJob], unknownTo queue: QueueName
+    ) async throws -> (pushed: Int, flagged: Int) {
         // A queue without its epoch is being rebuilt, and live workers may not have declared what they run.
-        guard let epoch = try await broker.epoch(of: queue), epoch != .rebuilding else { return 0 }
+        guard let epoch = try await broker.epoch(of: queue), epoch != .rebuilding else { return (0, 0) }
         let knows = try await broker.knows(rows.map(\.id), in: queue)
-        let unknown = zip(rows, knows).filter { !$0.1 && mayPush($0.0) }.map(\.0.id)
-        guard !unknown.isEmpty else { return 0 }
+        let unknown = zip(rows, knows).filter { !$0.1 && mayPush($0.0) }.map(\.0)
+        guard !unknown.isEmpty else { return (0, 0) }
         Failpoint.reached(.sweepNotPushed)
-        let pushed = try await PagedPush(broker: broker, ledger: ledger).push(unknown).count { $0.verdict == .enqueued }
+        let done = try await PagedPush(broker: broker, ledger: ledger, room: room).pushOrFlag(unknown)
         Failpoint.reached(.sweepPushed)
-        return pushed
+        return done
     }
 
     private func mayPush(_ row: UnfinishedJob) -> Bool {

@@ -119,6 +119,11 @@ final class CountingBroker: JobBroker {
         return try await base.serverID()
     }
 
+    func memory() async throws(BrokerError) -> BrokerMemory {
+        try await pass()
+        return try await base.memory()
+    }
+
     func status(of queues: [QueueName]) async throws(BrokerError) -> [QueueStatus] {
         try await pass()
         return try await base.status(of: queues)
@@ -221,9 +226,9 @@ final class StallingLedger: JobLedger {
         return try await base.cancel(id)
     }
 
-    func flagAgain(_ id: JobID) async throws(LedgerError) {
+    func flagAgain(_ ids: [JobID]) async throws(LedgerError) {
         await pass()
-        try await base.flagAgain(id)
+        try await base.flagAgain(ids)
     }
 
     func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {
