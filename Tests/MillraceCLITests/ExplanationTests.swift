@@ -90,6 +90,10 @@ import Testing
             1, from: "photos", epoch: Epoch(number: 1), process: ProcessID(number: 1), backwards: false)
         #expect(try await why(fixture).hasPrefix("ready: Redis has not been told of it yet"))
 
+        fixture.broker.setBytesMax(1)
+        #expect(try await why(fixture).contains("it waits in PostgreSQL and is handed over as room appears"))
+        fixture.broker.setBytesMax(nil)
+
         try await fixture.broker.configure("photos", isPaused: false, epoch: .rebuilding)
         #expect(try await why(fixture).contains("Redis has lost its data, and its queue photos is being rebuilt"))
 

@@ -18,10 +18,12 @@ struct QueuesCommand: ParsableCommand {
         func run(in context: CommandContext) async throws {
             try await context.withStores { stores in
                 try await listing.repeating(in: context) { console in
-                    let page = listing.page(of: try await QueueRow.read(stores), by: \.name)
+                    let rows = try await QueueRow.read(stores)
+                    let page = listing.page(of: rows, by: \.name)
                     try Listing.queues(now: context.now())
                         .show(page.rows, next: page.next, as: listing.output.output, on: console)
-                    QueuesCommand.remark(on: page.rows, listing.output, console)
+                    let room = try await RoomRemark.read(stores, rows)
+                    QueuesCommand.remark(on: page.rows, room, listing.output, console)
                 }
             }
         }
@@ -41,7 +43,8 @@ struct QueuesCommand: ParsableCommand {
                     throw try await QueuesCommand.missing(queue, stores)
                 }
                 try Listing.queues(now: context.now()).show(one: row, as: output.output, on: context.console)
-                QueuesCommand.remark(on: [row], output, context.console)
+                let room = try await RoomRemark.read(stores, [row])
+                QueuesCommand.remark(on: [row], room, output, context.console)
             }
         }
     }
@@ -92,8 +95,9 @@ struct QueuesCommand: ParsableCommand {
     }
 
     /// Tells people why nothing starts; programs read it off `workers`.
-    private static func remark(on rows: [QueueRow], _ output: OutputOptions, _ console: Console) {
+    private static func remark(on rows: [QueueRow], _ room: String?, _ output: OutputOptions, _ console: Console) {
         guard output.output == .table else { return }
+        if let room { console.note(room) }
         for row in rows where row.isUnserved { console.note(row.unservedRemark) }
     }
 

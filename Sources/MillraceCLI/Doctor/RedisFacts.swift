@@ -60,9 +60,11 @@ struct RedisFacts: Sendable, Equatable {
             )
         }
         let percent = Int(Double(usedBytes) / Double(bytesMax) * 100)
+        let isAbove = BrokerMemory(usedBytes: usedBytes, bytesMax: bytesMax, liveJobs: 0).isAboveMark
         return Finding(
-            severity: percent < 80 ? .ok : .warning, part: "redis",
-            text: "\(used) MiB used of \(bytesMax / 1_048_576) MiB (\(percent) %)")
+            severity: isAbove ? .warning : .ok, part: "redis",
+            text: "\(used) MiB used of \(bytesMax / 1_048_576) MiB (\(percent) %)"
+                + (isAbove ? ", above the high-water mark: new jobs stay in PostgreSQL until there is room" : ""))
     }
 
     private var persistenceFinding: Finding {

@@ -11,7 +11,13 @@ enum WorkforceFindings {
         let rows = try await QueueRow.read(stores)
         let workforce = Workforce(try await stores.broker.workers())
         let ready = try await stores.ledger.list(JobQuery(state: .ready, limit: jobsMax)).jobs
-        return findings(rows, workforce, ready: ready)
+        let memory = try await stores.broker.memory()
+        return findings(rows, workforce, ready: ready) + room(memory, rows)
+    }
+
+    private static func room(_ memory: BrokerMemory, _ rows: [QueueRow]) -> [Finding] {
+        RoomRemark.text(memory, unpushed: rows.reduce(0) { $0 + $1.unpushed })
+            .map { [Finding(severity: .warning, part: "redis", text: $0)] } ?? []
     }
 
     static func findings(_ rows: [QueueRow], _ workforce: Workforce, ready: [JobSummary]) -> [Finding] {

@@ -22,6 +22,8 @@ struct MillReading: Sendable {
     var queues: [Queue]
     var workers: [WorkerReport]
     var faults: [Fault]
+    /// nil when the broker never answered.
+    var memory: BrokerMemory?
 }
 
 /// Reads the mill again and again, by the contracts of both stores; a store that is away leaves its last figures.
@@ -33,6 +35,7 @@ struct MillReader {
     private var ledgerAnswer: Timestamp?
     private var statuses: [QueueStatus] = []
     private var workers: [WorkerReport] = []
+    private var memory: BrokerMemory?
     private var brokerAnswer: Timestamp?
 
     init(_ stores: Stores, now: @escaping @Sendable () -> Timestamp) {
@@ -61,11 +64,12 @@ struct MillReader {
             .map { row in
                 MillReading.Queue(row: row, rates: meter.rates(of: row.status.queue))
             }
-        return MillReading(at: now(), queues: queues, workers: workers, faults: faults)
+        return MillReading(at: now(), queues: queues, workers: workers, faults: faults, memory: memory)
     }
 
     private mutating func readBroker() async throws(BrokerError) {
         workers = try await stores.broker.workers()
+        memory = try await stores.broker.memory()
         // While the ledger was never heard of, what the workers serve is known all the same.
         let queues = facts.queues.isEmpty ? Set(workers.flatMap(\.queues).compactMap(QueueName.init)) : facts.queues
         statuses = queues.isEmpty ? [] : try await stores.broker.status(of: queues.sorted())

@@ -78,6 +78,8 @@ struct TopScreen {
         }
         // Whoever does not answer says nothing of its workers either.
         guard reading.faults.isEmpty else { return alarms }
+        let unpushed = reading.queues.reduce(0) { $0 + $1.row.unpushed }
+        if let room = reading.memory.flatMap({ RoomRemark.text($0, unpushed: unpushed) }) { alarms.append("! \(room)") }
         let unserved = reading.queues.filter(\.row.isUnserved).map(\.row.name)
         if !unserved.isEmpty {
             alarms.append("! no worker process takes jobs from \(unserved.joined(separator: ", "))")

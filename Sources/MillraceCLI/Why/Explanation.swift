@@ -10,6 +10,7 @@ struct Explanation: Sendable {
         var isKnown: Bool
         var status: QueueStatus
         var workforce: Workforce
+        var memory: BrokerMemory
     }
 
     var job: JobRecord
@@ -28,7 +29,7 @@ struct Explanation: Sendable {
                 BrokerSide(
                     isKnown: try await stores.broker.knows([job.id], in: job.queue).first ?? false,
                     status: try await stores.broker.status(of: [job.queue]).first ?? QueueStatus(queue: job.queue),
-                    workforce: Workforce(try await stores.broker.workers())))
+                    workforce: Workforce(try await stores.broker.workers()), memory: try await stores.broker.memory()))
         } catch {
             broker = .failure(error)
         }
@@ -123,8 +124,11 @@ struct Explanation: Sendable {
         if broker.status.epoch == nil || broker.status.epoch == .rebuilding {
             return "Redis has lost its data, and its queue \(job.queue) is being rebuilt from PostgreSQL"
         }
-        return broker.isKnown || job.dueAt - now > Limits.pushAheadMax
-            ? nil : "Redis has not been told of it yet, which a worker sees to within seconds, or 10m for an older job"
+        if broker.isKnown || job.dueAt - now > Limits.pushAheadMax { return nil }
+        return broker.memory.isAboveMark
+            ? "Redis is above its high-water mark: it waits in PostgreSQL and is handed over as room appears, by priority "
+                + "and age"
+            : "Redis has not been told of it yet, which a worker sees to within seconds, or 10m for an older job"
     }
 
     // MARK: - Words
