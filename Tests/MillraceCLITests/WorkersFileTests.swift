@@ -76,6 +76,8 @@ struct WorkersFileTests {
         let file = try parse(
             """
             diagnostics: true
+            retention: 30d
+            retention_size: 20GiB
             api: {host: 0.0.0.0, port: 80, database_connections: 12}
             pools:
               photos:
@@ -89,6 +91,8 @@ struct WorkersFileTests {
             """)
 
         #expect(file.api == WorkersFile.APISettings(host: "0.0.0.0", port: 80, databaseConnections: 12))
+        #expect(file.retention == .seconds(30 * 86_400))
+        #expect(file.retentionSize == ByteCount(bytes: 20 << 30))
         #expect(file.pools.map(\.name) == ["photos", "email"])
         #expect(
             file.pools[0]
@@ -127,7 +131,7 @@ struct WorkersFileTests {
     }
 
     @Test(arguments: [
-        ("wibble: 1", "1:1: unknown key wibble, known are diagnostics, api, blobs, pools"),
+        ("wibble: 1", "1:1: unknown key wibble, known are diagnostics, api, blobs, retention, retention_size, pools"),
         ("diagnostics: yes", "1:14: diagnostics: expected true or false, found yes"),
         ("diagnostics: \"true\"", "1:14: diagnostics: expected true or false, found true"),
         ("- a", "1:1: expected keys with values"),
@@ -137,6 +141,16 @@ struct WorkersFileTests {
         (
             "pools: {a: {concurrency: 1001}}",
             "1:26: pools.a.concurrency: expected a whole number from 1 to 1000, found 1001"
+        ),
+        (
+            "retention: 12h",
+            "1:12: retention: expected whole numbers with a unit out of d, h, m, s, ms, such as 25s, from 1d to 3650d, "
+                + "found 12h"
+        ),
+        (
+            "retention_size: 1MiB",
+            "1:17: retention_size: expected a whole number with MiB or GiB, 64 MiB to 1024 GiB, such as 512MiB, "
+                + "found 1MiB"
         ),
         (
             "pools: {a: {memory: 512MB}}",

@@ -44,7 +44,9 @@ struct WorkCommand: ContextCommand {
         let duty = WorkerIdentity.suspectDuty(context.environment)
         if duty == .only { settings = settings.alone }
         let logger = context.logger(try logging.level(context.environment))
-        let options = StoreOptions(databaseConnections: settings.databaseConnections, usesTransactions: true)
+        var options = StoreOptions(databaseConnections: settings.databaseConnections, usesTransactions: true)
+        options.retention = file.retention
+        options.retentionSize = file.retentionSize
         try context.checkApplication(file)
         let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
         var configuration = WorkerConfiguration(

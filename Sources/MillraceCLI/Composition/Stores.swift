@@ -32,6 +32,8 @@ struct Stores: Sendable {
             url: addresses.databaseURL, connections: options.generalConnections,
             transactionConnections: options.transactionConnections)
         configuration.applicationSchema = schema
+        configuration.retention = options.retention
+        configuration.retentionBytes = options.retentionSize.map { Int64($0.bytes) }
         let ledger = PostgresLedger(configuration, logger: logger)
         var redis = RedisBroker.Configuration(url: addresses.redisURL)
         redis.certificateAuthorityPath = addresses.redisAuthorityPath
@@ -74,6 +76,9 @@ struct StoreOptions: Sendable {
     /// those for transactions of the application's own, in handlers and routes.
     let databaseConnections: Int
     let transactionConnections: Int
+    /// What a process that maintains the ledger forgets: see ``WorkersFile``.
+    var retention = Limits.retention
+    var retentionSize: ByteCount?
 
     /// - Parameter usesTransactions: leaves half of the connections to the application's transactions.
     init(databaseConnections: Int, usesTransactions: Bool) {

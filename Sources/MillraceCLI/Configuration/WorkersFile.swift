@@ -17,6 +17,11 @@ struct WorkersFile: Sendable, Equatable {
     /// it is absolute or relative to the folder of the file, here absolute or relative to the working folder. Default
     /// `.millrace/blobs`.
     var blobs = ".millrace/blobs"
+    /// How long jobs that have ended are remembered, 1 day…10 years. Default ``Limits/retention``.
+    var retention = Limits.retention
+    /// What all rows of the ledger may take on disk, 64 MiB…1024 GiB, before the oldest jobs that have ended are forgotten
+    /// early. Default none.
+    var retentionSize: ByteCount?
     /// At most 64. Default: one pool `default`.
     var pools = [PoolSettings(name: "default")]
 
@@ -59,6 +64,8 @@ struct WorkersFile: Sendable, Equatable {
         var suspectsMax: Int? { memory == nil ? nil : 1 }
     }
 
+    static let retentionRange: ClosedRange<Duration> = .seconds(86_400) ... .seconds(3650 * 86_400)
+    static let retentionSizeRange = memoryRange
     static let memoryRange = ByteCount(bytes: 64 << 20)...ByteCount(bytes: 1 << 40)
     /// Processes of one pool.
     static let poolCountMax = 128

@@ -6,7 +6,7 @@ import Yams
 
 /// Reads and checks `workers.yml`.
 enum WorkersFileReader {
-    static let keys = ["diagnostics", "api", "blobs", "pools"]
+    static let keys = ["diagnostics", "api", "blobs", "retention", "retention_size", "pools"]
     static let apiKeys = ["host", "port", "database_connections"]
     static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections", "memory"]
     private static let bytesMax = 1 << 20
@@ -60,6 +60,16 @@ enum WorkersFileReader {
         if let node = members["diagnostics"] { file.diagnostics = reader.bool(node, "diagnostics: ") ?? false }
         if let node = members["api"] { file.api = readAPI(node, &reader) }
         if let node = members["blobs"], let path = reader.path(node, "blobs: ") { file.blobs = path }
+        if let node = members["retention"],
+            let retention = reader.duration(node, "retention: ", in: WorkersFile.retentionRange)
+        {
+            file.retention = retention
+        }
+        if let node = members["retention_size"],
+            let size = reader.byteCount(node, "retention_size: ", in: WorkersFile.retentionSizeRange)
+        {
+            file.retentionSize = size
+        }
         if let node = members["pools"] { file.pools = readPools(node, &reader) }
         return file
     }
