@@ -29,6 +29,9 @@ public struct WorkerConfiguration: Sendable {
     public var sweepAfter: Duration
     /// What it does about jobs that must run alone. Default: it runs them itself when nobody else has for 30 s.
     public var suspects: SuspectPolicy
+    /// For so long at most ordinary jobs wait while it drains for suspects, and again while it runs them; after it has drained in
+    /// vain it serves them for five times as long. Default 60 s.
+    public var suspectDrainMax: Duration
 
     public init(
         queues: [QueueName], concurrency: Int = 10, process: ProcessID, pool: String? = nil, pid: Int32, host: String,
@@ -47,6 +50,7 @@ public struct WorkerConfiguration: Sendable {
         stuckMax = max(1, concurrency / 2)
         sweepAfter = .seconds(5)
         suspects = .drain(after: .seconds(30))
+        suspectDrainMax = .seconds(60)
     }
 }
 

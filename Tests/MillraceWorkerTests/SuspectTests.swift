@@ -46,6 +46,34 @@ struct SuspectTests {
         return ids
     }
 
+    @Test func `handlers that run for long keep neither ordinary jobs nor suspects waiting for ever`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .drain(after: .milliseconds(20))
+        fixture.configuration.suspectDrainMax = .milliseconds(300)
+        let log = LogLines()
+        fixture.logger = log.logger
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            if job.number == 7 { try await release.wait() }
+            return .init(next: job.number)
+        }
+        let suspect = try #require(try await makeSuspects(1, in: fixture).first)
+
+        try await fixture.whileWorking { _ in
+            let long = try await fixture.submitter.submit(Count(number: 7))
+            try await fixture.expect(long, toBecome: .running)
+            await eventually(within: .seconds(20), "it gives up being alone") {
+                log.all.contains("warning other handlers still run, suspects wait on")
+            }
+            let other = try await fixture.submitter.submit(Count(number: 1))
+            try await fixture.expect(other, toBecome: .completed)
+            #expect(try await fixture.job(long).state == .running)
+            release.open()
+            try await fixture.expect(long, toBecome: .completed)
+            try await fixture.expect(suspect, toBecome: .completed, within: .seconds(20))
+        }
+    }
+
     @Test func `a worker that leaves them to others moves them to their lane and goes on`() async throws {
         var fixture = WorkerFixture()
         fixture.configuration.suspects = .leave

@@ -12,8 +12,6 @@ import NIOCore
 /// Change together: design "crash", `PostgresLedger.blame`, `Supervisor+Reports.swift`.
 extension JobFetcher {
     private static let pause: Duration = .milliseconds(200)
-    /// For so long at most ordinary jobs wait while this process runs suspects for want of another.
-    private static let attendedMax: Duration = .seconds(60)
 
     /// What a process does that is for suspects alone: see ``SuspectPolicy/only(runsMax:idleMax:)``.
     func runSuspects(runsMax: Int?, idleMax: Duration) async {
@@ -40,29 +38,42 @@ extension JobFetcher {
 
     /// Has the suspects of a queue run here, as soon as nothing else runs.
     func attend(_ queue: QueueName) {
-        if attended == nil { attended = queue }
+        if attended == nil, attendedNotBefore.map({ ContinuousClock.now >= $0 }) ?? true { attended = queue }
     }
 
     /// Stops reserving anything else until the suspects of the attended queue have run.
+    ///
+    /// Handlers that run for long, or ignore their cancellation, do not keep it waiting for ever: it gives up after a while,
+    /// serves ordinary jobs, and tries again later.
     func runAttended() async {
         guard let queue = attended else { return }
         defer { attended = nil }
         logger.warning("suspects of a crash wait, and nobody else runs them: draining", metadata: [.queue: "\(queue)"])
-        let end = ContinuousClock.now + Self.attendedMax
+        let end = ContinuousClock.now + configuration.suspectDrainMax
+        guard await waitUntilAlone(until: end) else {
+            if isStopping { return }
+            attendedNotBefore = .now + configuration.suspectDrainMax * 5
+            logger.warning("other handlers still run, suspects wait on", metadata: [.queue: "\(queue)"])
+            return
+        }
         var count = 0
         do throws(BrokerError) {
-            while await waitUntilAlone(), count == 0 || ContinuousClock.now < end, try await fetchSuspect(from: [queue])
-            {
+            // One that has begun is let run alone to its end, unless it ignores its cancellation.
+            repeat {
+                guard try await fetchSuspect(from: [queue]) else { break }
                 count += 1
-            }
+            } while await waitUntilAlone(orStuck: true) && ContinuousClock.now < end
         } catch {
             logger.debug("no suspect reserved, the broker is away", metadata: [.error: "\(error)"])
         }
         logger.info("suspects have run alone", metadata: [.queue: "\(queue)", .count: "\(count)"])
     }
 
-    /// Returns when nothing runs and nothing is unrecorded; false when this process is to end before that.
-    private func waitUntilAlone() async -> Bool {
+    /// Returns when nothing runs and nothing is unrecorded; false when this process is to end before that, at the limit, or
+    /// where that is asked for when a handler ignores its cancellation.
+    private func waitUntilAlone(
+        until limit: ContinuousClock.Instant? = nil, orStuck: Bool = false
+    ) async -> Bool {
         while true {
             if isStopping || Task.isCancelled { return false }
             if await runner.mustBeReplaced {
@@ -70,6 +81,8 @@ extension JobFetcher {
                 return false
             }
             if await runner.isIdle, await writer.unrecordedCount == 0 { return true }
+            if let limit, ContinuousClock.now >= limit { return false }
+            if orStuck, await runner.stuckCount > 0 { return false }
             await eventLoop.sleep(for: .milliseconds(10))
         }
     }

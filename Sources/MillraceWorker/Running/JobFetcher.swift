@@ -26,6 +26,7 @@ actor JobFetcher {
     private(set) var isStopping = false
     /// Whose suspects are to be run now, for want of another process.
     var attended: QueueName?
+    var attendedNotBefore: ContinuousClock.Instant?
     private var reservations = 0
     private var rotation = 0
     private var pauseChecks: [QueueName: ContinuousClock.Instant] = [:]
