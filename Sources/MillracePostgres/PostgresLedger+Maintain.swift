@@ -12,7 +12,6 @@ extension PostgresLedger {
         if let count = try decoding({ () throws(PostgresError) in try made.rows.first?.integer(0) }), count > 1 {
             logger.warning("partitions of job_rows were missing and have been made", metadata: [.count: "\(count)"])
         }
-        try await expire(within: timeout)
         for _ in 0..<Self.pruneRoundsMax {
             let forgotten = try await run(
                 Statements.forgetKeys,
@@ -24,8 +23,9 @@ extension PostgresLedger {
                     .int4(Int32(Self.pruneRowsMax)),
                 ], within: timeout)
             let count = try decoding { () throws(PostgresError) in try pruned.rows.first?.int8(0) ?? 0 }
-            if count == 0, forgotten.affectedRows < Self.pruneRowsMax { return }
+            if count == 0, forgotten.affectedRows < Self.pruneRowsMax { break }
         }
+        try await expire(within: timeout)
     }
 
     private func expire(within timeout: Duration) async throws(LedgerError) {

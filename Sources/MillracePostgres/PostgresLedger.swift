@@ -127,8 +127,8 @@ extension PostgresLedger {
         public var waitingJobsMax: Int
         /// How long finished jobs are kept, counted in whole days. Default ``Limits/retention``.
         public var retention: Duration
-        /// Bytes of disk that all days together may take; beyond it the oldest finished jobs are forgotten early, those of the
-        /// current day and the one before never. Default nil: no bound.
+        /// Bytes of disk that all days together may take; beyond it the oldest are forgotten early, whole days of which
+        /// every job has ended; those of the current day and the one before never. Default nil: no bound.
         public var retentionBytes: Int64?
         /// The application's tables beside the ledger's. Default none.
         package var applicationSchema: ApplicationSchema?

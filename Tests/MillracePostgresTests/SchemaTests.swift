@@ -186,8 +186,8 @@ import Testing
                 left.append(try await database.count("SELECT count(*)::integer FROM millrace.job_rows"))
             }
 
-            // The day of the row that is still to run takes its room, so the next one goes as well.
-            #expect(left == [6000, 4000, 1, 1])
+            // The day of the row that is still to run stays as it is: rows that are deleted give no room back.
+            #expect(left == [6000, 4000, 2000, 2000])
         }
     }
 
