@@ -33,6 +33,8 @@ final class Mill: @unchecked Sendable {
         var settings = HTTPClient.Configuration()
         // A request that waits for a connection would be timed as a slow answer.
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 512
+        // Well below the server's 30 s: a request on a connection that is just being closed has no answer.
+        settings.connectionPool.idleTimeout = .seconds(10)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 

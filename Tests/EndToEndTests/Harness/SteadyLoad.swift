@@ -9,6 +9,8 @@ actor SteadyLoad {
         let status: Int
         let seconds: Double
         let id: String?
+        /// Why there is no answer.
+        let failure: String?
     }
 
     private(set) var answers: [Answer] = []
@@ -38,8 +40,10 @@ actor SteadyLoad {
 
     private func submitOne() async {
         let start = ContinuousClock.now
-        let answer = try? await mill.request(
-            "POST", "/v1/jobs", #"{"kind":"diagnostics.echo","payload":{}}"#, timeout: 10)
+        let result = await Self.result {
+            try await mill.request("POST", "/v1/jobs", #"{"kind":"diagnostics.echo","payload":{}}"#, timeout: 10)
+        }
+        let answer = try? result.get()
         // The load was ended, not the answer refused.
         if Task.isCancelled { return }
         let elapsed = ContinuousClock.now - start
@@ -48,6 +52,19 @@ actor SteadyLoad {
                 sentAt: start, status: answer?.status ?? 0,
                 seconds: Double(elapsed.components.seconds)
                     + Double(elapsed.components.attoseconds) / 1e18,
-                id: answer?.status == 202 ? answer?.json["id"] as? String : nil))
+                id: answer?.status == 202 ? answer?.json["id"] as? String : nil,
+                failure: result.failure))
+    }
+
+    private static func result<Value>(
+        _ body: () async throws -> sending Value
+    ) async -> sending Result<Value, any Error> {
+        do { return .success(try await body()) } catch { return .failure(error) }
+    }
+}
+
+extension Result {
+    fileprivate var failure: String? {
+        if case .failure(let error) = self { "\(error)" } else { nil }
     }
 }
