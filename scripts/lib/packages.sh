@@ -7,7 +7,7 @@
 # of installing them count too.
 packages_for_build=(ca-certificates git libhiredis-dev libpq-dev libvips-dev pkg-config)
 
-# Prints the packages that are missing, one a line.
+# packages_missing [tests]: prints the packages that are missing, one a line; with `tests` also those for running the tests.
 packages_missing() {
     local installed package
     if packages_are_managed; then
@@ -24,6 +24,7 @@ packages_missing() {
     fi
     { command -v redis-server && command -v redis-cli; } >/dev/null || echo redis-server
     postgres_binaries >/dev/null || echo postgresql
+    if [[ ${1:-} == tests ]] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then echo python3-venv; fi
 }
 
 # Succeeds on Debian 12+ and Ubuntu 24.04+ (a Debian without a version is a later one, still in testing).
@@ -38,11 +39,11 @@ packages_are_managed() (
     esac
 )
 
-# Installs what is missing, and ends the script with an error that says what to do where it cannot.
+# packages_ensure [tests]: installs what is missing, and ends the script with an error that says what to do where it cannot.
 packages_ensure() {
     local missing root=()
     swift_ensure
-    missing=$(packages_missing)
+    missing=$(packages_missing "$@")
     [[ $missing ]] || return 0
     missing=${missing//$'\n'/ }
 
