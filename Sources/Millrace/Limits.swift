@@ -51,6 +51,8 @@ public enum Limits {
     public static let lease: Duration = .seconds(15)
     /// Jobs due later than this stay in the ledger until they come near.
     public static let pushAheadMax: Duration = .seconds(600)
+    /// Jobs of durability `redis` that are due later than this are taken as `postgres`.
+    public static let redisAheadMax: Duration = .seconds(86_400)
     /// Ids, leases or jobs in one call of a store.
     public static let storeBatchMax = 500
     /// How far an id's own time may lie behind and ahead of the ledger's clock.

@@ -7,8 +7,13 @@ import PostgresDriver
 enum JobColumns {
     /// - Parameter rows: in ascending order of their ids.
     static func parameters(of rows: [NewRow]) -> [PostgresValue] {
-        let jobs = rows.map(\.job)
-        return [
+        parameters(of: rows.map(\.job)) + [.boolArray(rows.map(\.isFlagged))]
+    }
+
+    /// All columns but the relay's flag.
+    /// - Parameter jobs: in ascending order of their ids.
+    static func parameters(of jobs: [NewJob]) -> [PostgresValue] {
+        [
             .uuidArray(jobs.map(\.id.bytes)),
             .textArray(jobs.map(\.queue.name)),
             .textArray(jobs.map(\.kind.name)),
@@ -20,7 +25,6 @@ enum JobColumns {
             .int4Array(jobs.map { Int32(clamping: $0.maxAttempts) }),
             .textArray(jobs.map { $0.tags.isEmpty ? nil : arrayText($0.tags) }),
             .textArray(jobs.map(\.trace)),
-            .boolArray(rows.map(\.isFlagged)),
         ]
     }
 

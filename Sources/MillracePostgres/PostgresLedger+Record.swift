@@ -45,7 +45,10 @@ extension PostgresLedger {
     private func settle(
         _ batch: [Int], of outcomes: [Outcome], _ verdicts: inout [RecordVerdict?]
     ) async throws(LedgerError) {
-        let written = try await write(batch.map { outcomes[$0] })
+        var written = try await insertUnclaimed(batch.map { outcomes[$0] })
+        let claimed = batch.map { outcomes[$0] }.filter { written[$0.id] == nil }
+        if claimed.contains(where: { $0.unclaimed != nil }) { Failpoint.reached(.adoptedNotRecorded) }
+        written.merge(try await write(claimed)) { first, _ in first }
         let refused = batch.filter { written[outcomes[$0].id] == nil }
         for index in batch { verdicts[index] = written[outcomes[index].id].map { .recorded($0) } }
         guard !refused.isEmpty else { return }
@@ -61,8 +64,24 @@ extension PostgresLedger {
         }
     }
 
+    private func insertUnclaimed(_ outcomes: [Outcome]) async throws(LedgerError) -> [JobID: JobState] {
+        var left = outcomes.filter { $0.unclaimed != nil }[...]
+        var written: [JobID: JobState] = [:]
+        while !left.isEmpty {
+            var bytes = 0
+            let part = left.prefix { outcome in
+                defer { bytes += outcome.unclaimed?.job.payload.count ?? 0 }
+                return bytes < Self.insertedBytesMax
+            }
+            written.merge(try await insert(part)) { first, _ in first }
+            left = left[part.endIndex...]
+        }
+        return written
+    }
+
     /// The jobs that were written, with their new states. Outcomes that the store refuses for their data end as `dead`.
     private func write(_ outcomes: [Outcome]) async throws(LedgerError) -> [JobID: JobState] {
+        guard !outcomes.isEmpty else { return [:] }
         do throws(PostgresError) {
             let result = try await query(
                 Statements.recordOutcomes, OutcomeColumns.parameters(of: outcomes, shard: shard), on: self.outcomes,
@@ -80,9 +99,19 @@ extension PostgresLedger {
     }
 
     private func bury(_ outcome: Outcome, for error: PostgresError) async throws(LedgerError) -> [JobID: JobState] {
-        guard case .completed = outcome.ending else { throw LedgerError(error) }
-        let reason = "result cannot be stored: \(error.message) (SQLSTATE \(error.sqlState ?? "none"))"
-        return try await write([Outcome(id: outcome.id, attempt: outcome.attempt, ending: .dead(error: reason))])
+        guard let dead = outcome.buried(for: error) else { throw LedgerError(error) }
+        return try await write([dead])
+    }
+}
+
+extension Outcome {
+    /// What is written instead of a result that the store refuses; nil where it is not the result that is refused.
+    func buried(for error: PostgresError) -> Outcome? {
+        guard case .completed = ending else { return nil }
+        var outcome = self
+        outcome.ending = .dead(
+            error: "result cannot be stored: \(error.message) (SQLSTATE \(error.sqlState ?? "none"))")
+        return outcome
     }
 }
 
@@ -127,11 +156,11 @@ extension Outcome.Ending {
         }
     }
 
-    fileprivate var result: [UInt8]? {
+    var result: [UInt8]? {
         if case .completed(let result) = self { result } else { nil }
     }
 
-    fileprivate var errorJSON: [UInt8]? {
+    var errorJSON: [UInt8]? {
         switch self {
         case .retry(_, let error), .dead(let error): OutcomeColumns.error(error)
         case .completed, .snooze, .release: nil

@@ -41,10 +41,14 @@ extension PostgresLedger {
         let hasBegun = Mutex(false)
         do {
             let now = try await clock.now(on: general, within: min(timeout, configuration.callTimeout))
-            try await withPartitions { () throws in
+            try await withPartitions(and: context.unclaimed?.job.id) { () throws in
                 let newQueues = try await handlers.transaction(deadline: timeout) { transaction in
                     hasBegun.withLock { $0 = true }
                     Failpoint.reached(.transactionNotHeld)
+                    if let unclaimed = context.unclaimed {
+                        let row = AdoptedRow.parameters(of: [AdoptedRow(unclaimed)], shard: shard)
+                        try transaction.query(Statements.adoptJobs, row)
+                    }
                     let attempt = try Self.hold(context, in: transaction)
                     let scope = LedgerTransaction(transaction, now: now)
                     let output = try body(scope)
@@ -157,12 +161,17 @@ extension PostgresLedger {
     private static let fateLooksMax = 5
 
     /// Runs a transaction again after a partition that it missed was made.
-    private func withPartitions<Value>(_ body: () async throws -> Value) async throws -> Value {
+    ///
+    /// - Parameter id: of a job that may be older than what partitions are made for.
+    private func withPartitions<Value>(
+        and id: JobID? = nil, _ body: () async throws -> Value
+    ) async throws -> Value {
         do {
             return try await body()
         } catch let error as PostgresError where error.isMissingPartition {
             logger.error("a partition of job_rows was missing and is made; maintenance has not run for days")
             try await run(Statements.makePartitions)
+            if let id { try await makePartitions(for: [id], on: general) }
             return try await body()
         }
     }

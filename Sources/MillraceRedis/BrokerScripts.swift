@@ -22,6 +22,7 @@ enum BrokerScripts {
         "reclaim-leases", PackageResources.put_back_leases_lua + PackageResources.reclaim_leases_lua)
     static let promoteJobs = script("promote-jobs", PackageResources.promote_jobs_lua)
     static let cancelJob = script("cancel-job", PackageResources.cancel_job_lua)
+    static let findJob = script("find-job", PackageResources.find_job_lua)
     static let knownJobs = script("known-jobs", PackageResources.known_jobs_lua)
     static let configureQueue = script("configure-queue", PackageResources.configure_queue_lua)
     static let queueStatus = script("queue-status", PackageResources.queue_status_lua)
@@ -29,7 +30,8 @@ enum BrokerScripts {
 
     static let all = [
         enqueueJobs, reserveJobs, reserveSuspect, quarantineJobs, completeJobs, retryJobs, releaseLeases, extendLeases,
-        redeclareJobs, reclaimLeases, promoteJobs, cancelJob, knownJobs, configureQueue, queueStatus, reportWorker,
+        redeclareJobs, reclaimLeases, promoteJobs, cancelJob, findJob, knownJobs, configureQueue, queueStatus,
+        reportWorker,
     ]
 
     /// The same script, but it does not look at what is known.

@@ -98,7 +98,9 @@ extension RedisBroker {
                 guard let lease = LeaseMember.lease(try parts[index].asBytes("lease"), in: queue) else {
                     throw RedisError(.unexpectedReply, "reservation: a lease cannot be read")
                 }
-                jobs.append(LeasedJob(lease: lease, envelope: try parts[index + 1].asBytes("envelope")))
+                var envelope = try parts[index + 1].asBytes("envelope")
+                let isFirst = JobEnvelope.markReserved(&envelope)
+                jobs.append(LeasedJob(lease: lease, envelope: envelope, isFirst: isFirst))
             }
             return Reservation(
                 jobs: jobs, isMoreReady: try parts[1].asInteger("reservation") == 1,

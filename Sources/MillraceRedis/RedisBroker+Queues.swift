@@ -30,14 +30,8 @@ extension RedisBroker {
         let replies = queues.map { queue in
             client.submit(BrokerScripts.queueStatus, keys: keys.keys(of: queue), deadline: deadline)
         }
-        // Not `get()`, which resumes on the default executor.
-        let results = await withCheckedContinuation { continuation in
-            EventLoopFuture.whenAllComplete(replies, on: client.eventLoop).whenSuccess {
-                continuation.resume(returning: $0)
-            }
-        }
         var statuses: [QueueStatus] = []
-        for (queue, result) in zip(queues, results) {
+        for (queue, result) in zip(queues, await client.results(of: replies)) {
             let reply = try result.brokerReply()
             statuses.append(try asBroker { () throws(RedisError) in try QueueStatus(reply, of: queue) })
         }
@@ -50,6 +44,15 @@ extension RedisBroker {
     package func forget(_ queue: QueueName) async throws(BrokerError) {
         _ = try await send(RedisCommand([RedisArgument.text("UNLINK")] + keys.keys(of: queue)))
         _ = try await send(["SREM", keys.queues, .text(queue.name)])
+    }
+}
+
+extension RedisClient {
+    /// All replies, as they come. Not by `get()`, which resumes on the default executor.
+    func results(of replies: [EventLoopFuture<RedisReply>]) async -> [Result<RedisReply, any Error>] {
+        await withCheckedContinuation { continuation in
+            EventLoopFuture.whenAllComplete(replies, on: eventLoop).whenSuccess { continuation.resume(returning: $0) }
+        }
     }
 }
 

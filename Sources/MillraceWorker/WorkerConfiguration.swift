@@ -20,6 +20,9 @@ public struct WorkerConfiguration: Sendable {
     public var cancelGrace: Duration
     /// All leases are extended this often: a third of the shortest lease, so that two extensions may fail. Default 5 s.
     public var extendInterval: Duration
+    /// A first attempt of durability `redis` starts without a claim within so long from its reservation, measured from before that; what
+    /// is later, in a process that stood still, is claimed, as its lease may be another's by then. Default half a lease.
+    public var unclaimedStartMax: Duration
     /// Outcomes that wait for the ledger; at this bound nothing more is reserved. Default 10 × concurrency, at least 1,000.
     public var unrecordedMax: Int
     /// Handlers that ignored their cancellation, at which the process drains and ends, to be replaced. Default half the concurrency,
@@ -46,6 +49,7 @@ public struct WorkerConfiguration: Sendable {
         self.drainTimeout = drainTimeout
         cancelGrace = .seconds(2)
         extendInterval = Limits.lease / 3
+        unclaimedStartMax = Limits.lease / 2
         unrecordedMax = max(1000, 10 * concurrency)
         stuckMax = max(1, concurrency / 2)
         sweepAfter = .seconds(5)

@@ -14,6 +14,7 @@ import Testing
             try await tour.killSweepers()
             try await tour.killRelays()
             try await tour.killWorkers()
+            try await tour.killFirstAttempts()
             try await tour.rescue()
 
             #expect(tour.killed == Set(Failpoint.allCases))
@@ -89,13 +90,23 @@ private final class FailpointTour {
     // MARK: - The API
 
     func killAPIs() async throws {
+        // Without rows: nobody but the broker knows them before they have run.
+        try await killAPI(at: .entrustedNotAnswered) {
+            try await self.submit("diagnostics.echo", to: "entrusted", isEntrusted: true)
+        }
+        let worker = try startWorker("entrusted")
+        let haveRun = try await eventually(within: .seconds(30)) {
+            try await self.mill.count("queue = 'entrusted' AND state = 'completed'") == Self.jobsPerVictim
+        }
+        #expect(haveRun)
+        try await end(worker)
         for point in [Failpoint.acceptNotCommitted, .acceptedNotPushed, .pushedNotAnswered] {
             try await killAPI(at: point) { try await self.submit("diagnostics.echo", to: "accept") }
             // What the client was not told of, the ledger knows.
             accepted = try await mill.count("true")
             #expect(accepted % Self.jobsPerVictim == 0)
         }
-        #expect(accepted == 2 * Self.jobsPerVictim)
+        #expect(accepted == 3 * Self.jobsPerVictim)
 
         var ids: [String] = []
         let healthy = try await mill.startAPI()
@@ -170,14 +181,51 @@ private final class FailpointTour {
         (.transactionNotHeld, follow, 10), (.transactionNotCommitted, follow, 10), (.transactionCommitted, follow, 10),
     ]
 
+    /// Jobs of durability `redis`, in attempts that were not claimed. After the last loss of the broker's data.
+    func killFirstAttempts() async throws {
+        await expectQuickDeaths()
+        for (point, kind, hit) in Self.firstRuns {
+            let queue = "first-\(point)".lowercased()
+            _ = try await submit(kind.name, kind.payload, to: queue, isEntrusted: true)
+            try startVictim(at: point, queue: queue, hit: hit)
+        }
+        let queue = "\(Failpoint.adoptedNotClaimed)".lowercased()
+        let sleepers = try await submit(
+            "diagnostics.sleep", #"{"ms":4000}"#, to: queue, count: 16, isEntrusted: true)
+        let owner = try startWorker(queue)
+        let areRunning = try await eventually(within: .seconds(30)) {
+            for id in sleepers {
+                let job = try await self.mill.request("GET", "/v1/jobs/\(id)")
+                guard job.json["state"] as? String == "running" else { return false }
+            }
+            return true
+        }
+        #expect(areRunning)
+        owner.signal(SIGKILL)
+        try startVictim(at: .adoptedNotClaimed)
+    }
+
+    private static let firstRuns: [(Failpoint, kind: (name: String, payload: String), hit: Int)] = [
+        (.reservedNotClaimed, echo, 2), (.claimedNotStarted, echo, 50), (.endedNotRecorded, echo, 2),
+        (.adoptedNotRecorded, retry, 1), (.insertedNotAcknowledged, echo, 2),
+        (.transactionNotCommitted, follow, 10), (.transactionCommitted, follow, 10),
+    ]
+
     /// Waits for the deaths, and has the rest done by workers that nothing is armed in.
     func rescue() async throws {
-        let slow = victims.filter { $0.point == .reclaimed }
-        for victim in victims where victim.point != .reclaimed { await expectKilled(victim.child, at: victim.point) }
-        let all = queues.filter { $0 != "reclaimed" } + ["cancel"]
+        await expectQuickDeaths()
+        let slowQueues = victims.map { "\($0.point)".lowercased() }
+        let all = queues.filter { !slowQueues.contains($0) } + ["cancel"]
         try startWorker(all.joined(separator: ","))
-        for victim in slow { await expectKilled(victim.child, at: victim.point) }
-        try startWorker("reclaimed")
+        for victim in victims { await expectKilled(victim.child, at: victim.point) }
+        try startWorker(slowQueues.joined(separator: ","))
+    }
+
+    /// Waits for the deaths of all but those who wait for a lease to expire.
+    private func expectQuickDeaths() async {
+        let slow: Set = [Failpoint.reclaimed, .adoptedNotClaimed]
+        for victim in victims where !slow.contains(victim.point) { await expectKilled(victim.child, at: victim.point) }
+        victims.removeAll { !slow.contains($0.point) }
     }
 
     // MARK: - Parts of it
@@ -209,12 +257,15 @@ private final class FailpointTour {
 
     @discardableResult
     private func submit(
-        _ kind: String, _ payload: String = "{}", to queue: String, count: Int = jobsPerVictim
+        _ kind: String, _ payload: String = "{}", to queue: String, count: Int = jobsPerVictim,
+        isEntrusted: Bool = false
     ) async throws -> [String] {
-        let job = #"{"kind":"\#(kind)","payload":\#(payload),"queue":"\#(queue)"}"#
+        let durability = isEntrusted ? "redis" : "postgres"
+        let job = #"{"kind":"\#(kind)","payload":\#(payload),"queue":"\#(queue)","durability":"\#(durability)"}"#
         let jobs = [String](repeating: job, count: count).joined(separator: ",")
         let answer = try await mill.request("POST", "/v1/jobs:batch", "[\(jobs)]")
         #expect(answer.status == 202)
+        #expect(answer.json["durability"] as? String == durability)
         accepted += count
         return answer.json["ids"] as? [String] ?? []
     }

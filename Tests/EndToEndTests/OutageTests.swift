@@ -73,10 +73,10 @@ import Testing
     private func begin(_ fault: Fault, _ mill: Mill) async throws {
         switch fault {
         case .redisFrozen: kill(mill.stores.redisPID, SIGSTOP)
-        case .postgresFrozen: await signalPostgres(SIGSTOP, mill)
+        case .postgresFrozen: await mill.stores.signalPostgres(SIGSTOP)
         case .bothFrozen:
             kill(mill.stores.redisPID, SIGSTOP)
-            await signalPostgres(SIGSTOP, mill)
+            await mill.stores.signalPostgres(SIGSTOP)
         case .redisKilled: try await mill.stores.killRedis()
         case .postgresKilled: try await mill.stores.killPostgres()
         }
@@ -85,19 +85,12 @@ import Testing
     private func end(_ fault: Fault, _ mill: Mill) async throws {
         switch fault {
         case .redisFrozen: kill(mill.stores.redisPID, SIGCONT)
-        case .postgresFrozen: await signalPostgres(SIGCONT, mill)
+        case .postgresFrozen: await mill.stores.signalPostgres(SIGCONT)
         case .bothFrozen:
             kill(mill.stores.redisPID, SIGCONT)
-            await signalPostgres(SIGCONT, mill)
+            await mill.stores.signalPostgres(SIGCONT)
         case .redisKilled: try await mill.stores.startRedis()
         case .postgresKilled: try await mill.stores.startPostgres()
         }
-    }
-
-    /// The server and all its sessions, which are processes of their own.
-    private func signalPostgres(_ signal: Int32, _ mill: Mill) async {
-        let server = mill.stores.postgresPID
-        let children = (try? await run(["pgrep", "-P", "\(server)"])) ?? ""
-        for pid in [server] + children.split(separator: "\n").compactMap({ Int32($0) }) { kill(pid, signal) }
     }
 }

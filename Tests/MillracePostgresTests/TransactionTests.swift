@@ -49,6 +49,95 @@ import Testing
         }
     }
 
+    @Test func `a first attempt that was not claimed gets its row in the same transaction`() async throws {
+        try await Self.withUnclaimedJob { ledger, database, context in
+            let output = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                try transaction.enqueue(FollowUp(number: 2))
+                return Output(number: 3)
+            }
+
+            #expect(output == Output(number: 3))
+            let row = try #require(try await ledger.job(context.id))
+            #expect((row.state, row.attempt, row.crashes) == (.completed, 1, 0))
+            #expect(row.result == Array(#"{"number":3}"#.utf8))
+            #expect(try await Self.businessRows(database) == 1)
+            #expect(try await ledger.flagged(limit: 10).map(\.queue) == ["follow-ups"])
+            #expect(try await ledger.finishedCounts()[Samples.queue]?.completedLastHour == 1)
+        }
+    }
+
+    @Test func `a first attempt that was not claimed and fails in its transaction leaves no row`() async throws {
+        try await Self.withUnclaimedJob { ledger, database, context in
+            await #expect(throws: Refusal.self) {
+                try await context.transaction { transaction -> Output in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    throw Refusal()
+                }
+            }
+
+            #expect(try await Self.businessRows(database) == 0)
+            #expect(try await ledger.job(context.id) == nil)
+            let failed = Outcome(
+                id: context.id, attempt: 1, ending: .retry(after: .seconds(60), error: "refusal"),
+                unclaimed: context.unclaimed)
+            let verdicts = try await ledger.record([failed])
+            #expect(verdicts == [.recorded(.scheduled)])
+        }
+    }
+
+    @Test func `a first attempt whose job another worker has taken over writes nothing`() async throws {
+        try await Self.withUnclaimedJob { ledger, database, context in
+            let job = try #require(context.unclaimed?.job)
+            try await ledger.adopt([UnrecordedJob(job, .running)])
+            let verdicts = try await ledger.claim([Samples.request(context.id, token: 9)], process: Samples.process)
+            #expect(verdicts == [.run(Claim(attempt: 2, failures: 0, maxAttempts: job.maxAttempts))])
+
+            await #expect(throws: RunInterrupted.self) {
+                try await context.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    return Output(number: 1)
+                }
+            }
+
+            #expect(try await Self.businessRows(database) == 0)
+            #expect(try await ledger.job(context.id)?.state == .running)
+        }
+    }
+
+    @Test func `of two copies of a first attempt one commits`() async throws {
+        try await Self.withUnclaimedJob { ledger, database, context in
+            let other = Self.context(of: try #require(context.unclaimed?.job), ledger, unclaimed: context.unclaimed)
+            _ = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                return Output(number: 1)
+            }
+
+            await #expect(throws: RunInterrupted.self) {
+                try await other.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(2)])
+                    return Output(number: 2)
+                }
+            }
+
+            #expect(try await Self.businessRows(database) == 1)
+        }
+    }
+
+    @Test func `a step of a first attempt that was not claimed is kept`() async throws {
+        try await Self.withUnclaimedJob { ledger, _, context in
+            let charge = try await context.step("charge") { 7 }
+
+            #expect(charge == 7)
+            #expect(try await ledger.steps(of: context.id).map(\.name) == ["charge"])
+            let row = try #require(try await ledger.job(context.id))
+            #expect((row.state, row.attempt) == (.running, 1))
+            let done = Outcome(
+                id: context.id, attempt: 1, ending: .completed(Array("{}".utf8)), unclaimed: context.unclaimed)
+            #expect(try await ledger.record([done]) == [.recorded(.completed)])
+        }
+    }
+
     @Test func `an error rolls all of it back, and comes out as it is`() async throws {
         try await Self.withRunningJob { ledger, database, context in
             await #expect(throws: Refusal.self) {
@@ -266,12 +355,29 @@ import Testing
         }
     }
 
-    private static func context(of job: NewJob, _ ledger: PostgresLedger) -> JobContext {
+    /// Of durability `redis`, in its first attempt.
+    private static func withUnclaimedJob(
+        _ body: (PostgresLedger, TestDatabase, JobContext) async throws -> Void
+    ) async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            try await database.run("CREATE TABLE business (number integer)")
+            let job = Samples.job()
+            let token = Samples.request(job.id, token: 2).lease.token
+            try await body(
+                ledger, database,
+                context(of: job, ledger, unclaimed: UnrecordedJob(job, .running, token: token, startedAt: .now())))
+        }
+    }
+
+    private static func context(
+        of job: NewJob, _ ledger: PostgresLedger, unclaimed: UnrecordedJob? = nil
+    ) -> JobContext {
         JobContext(
             id: job.id, kind: job.kind, queue: job.queue,
             claim: Claim(attempt: 1, failures: 0, maxAttempts: job.maxAttempts), deadline: .now + .seconds(60),
             logger: TestDatabase.logger,
-            submitter: JobSubmitter(ledger: ledger, broker: MemoryBroker(), logger: TestDatabase.logger))
+            submitter: JobSubmitter(ledger: ledger, broker: MemoryBroker(), logger: TestDatabase.logger),
+            unclaimed: unclaimed)
     }
 
     private static func expectNothing(

@@ -27,11 +27,65 @@ import Testing
                 trace: String(repeating: "t", count: 255),
                 payload: [UInt8](repeating: 0xFF, count: Limits.payloadBytesMax)))
 
+        envelopes += entrusted
+
         for envelope in envelopes { #expect(try JobEnvelope(decoding: envelope.encoded()) == envelope) }
     }
 
-    @Test func `a flipped bit is found wherever it is`() {
-        let bytes = envelope.encoded()
+    private func freshID() -> JobID {
+        var generator = SystemRandomNumberGenerator()
+        return JobID(at: .now(), using: &generator)
+    }
+
+    /// Of durability `redis`.
+    private var entrusted: [JobEnvelope] {
+        let parts = [
+            JobEnvelope.RowPart(priority: .critical, dueAt: nil, tags: []),
+            JobEnvelope.RowPart(
+                priority: .low, dueAt: Timestamp(unixMilliseconds: 1_767_225_600_001),
+                tags: Array(repeating: String(repeating: "é", count: Limits.tagBytesMax / 2), count: Limits.tagsMax)),
+        ]
+        return parts.map { part in
+            var envelope = envelope
+            envelope.rowPart = part
+            return envelope
+        }
+    }
+
+    @Test func `the only copy of a job is all of it`() throws {
+        let job = NewJob(
+            id: freshID(), kind: "a.b", queue: "slow", priority: .high, payload: Array("[1.50]".utf8),
+            dueAt: Timestamp(unixMilliseconds: 1_767_225_600_001),
+            expiresAt: Timestamp(unixMilliseconds: 1_767_225_700_000),
+            timeout: .seconds(9), maxAttempts: 4, tags: ["a", ""], trace: "tr", durability: .redis)
+
+        let decoded = try JobEnvelope(decoding: JobEnvelope(of: job).encoded())
+
+        #expect(decoded.job(id: job.id, queue: job.queue) == job)
+        var recorded = job
+        recorded.durability = .postgres
+        #expect(JobEnvelope(of: recorded).job(id: job.id, queue: job.queue) == nil)
+    }
+
+    @Test func `an envelope is marked by its first reservation, once, and can still be read`() throws {
+        for envelope in entrusted {
+            var bytes = envelope.encoded()
+
+            #expect(JobEnvelope.markReserved(&bytes))
+            #expect(!JobEnvelope.markReserved(&bytes))
+
+            #expect(try JobEnvelope(decoding: bytes) == envelope)
+        }
+        var bytes = envelope.encoded()
+        #expect(!JobEnvelope.markReserved(&bytes))
+        #expect(bytes == envelope.encoded())
+    }
+
+    @Test(arguments: 0..<4)
+    func `a flipped bit is found wherever it is`(number: Int) {
+        var marked = entrusted[0].encoded()
+        _ = JobEnvelope.markReserved(&marked)
+        let bytes = [envelope.encoded(), entrusted[0].encoded(), entrusted[1].encoded(), marked][number]
         for index in bytes.indices {
             for bit in 0..<8 {
                 var flipped = bytes

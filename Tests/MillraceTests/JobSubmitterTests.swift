@@ -51,6 +51,99 @@ import Testing
         #expect(try await broker.status(of: ["other"])[0].scheduled == 1)
     }
 
+    @Test func `a job of durability redis is in the broker alone`() async throws {
+        let id = try await submitter.submit(Greet(name: "Ada"), EnqueueOptions(durability: .redis))
+
+        #expect(try await ledger.jobs([id]).isEmpty)
+        let found = try #require(try await broker.find(id)?.record(now: .now()))
+        #expect((found.queue, found.kind, found.priority, found.state) == ("hello", "hello.greet", .high, .ready))
+        #expect(found.payload == Array(#"{"name":"Ada"}"#.utf8))
+    }
+
+    @Test func `it is accepted while the ledger is away, and not while the broker is`() async throws {
+        ledger.takeAway()
+        let id = try await submitter.submit(Greet(name: "Ada"), EnqueueOptions(durability: .redis))
+        #expect(try await broker.knows([id], in: "hello") == [true])
+
+        ledger.bringBack()
+        broker.takeAway()
+        await #expect(throws: BrokerError.self) {
+            try await submitter.submit(Greet(name: "Ada"), EnqueueOptions(durability: .redis))
+        }
+    }
+
+    @Test func `an unknown outcome of the broker is found out by asking again`() async throws {
+        for moment in [FaultMoment.beforeEffect, .afterEffect] {
+            broker.fail(.enqueue, moment, with: BrokerError(.outcomeUnknown, "lost"))
+            let id = try await submitter.submit(Greet(name: "Ada"), EnqueueOptions(durability: .redis))
+            #expect(try await broker.knows([id], in: "hello") == [true])
+        }
+    }
+
+    @Test func `it is refused where the broker has no room, while others are accepted`() async throws {
+        let entrusted = EnqueueOptions(durability: .redis)
+        func submit(_ options: EnqueueOptions) async throws -> JobID {
+            try await submitter.submit(Greet(name: String(repeating: "x", count: 2000)), options)
+        }
+        broker.setBytesMax(20_000)
+        var refusals = 0
+        for _ in 0..<10 {
+            do {
+                _ = try await submit(entrusted)
+            } catch let error as BrokerError {
+                #expect(error.code == .full)
+                refusals += 1
+            }
+        }
+
+        #expect(refusals > 0 && refusals < 10)
+        #expect(try await broker.memory().usedBytes < 16_000)
+        let recorded = try await submit(EnqueueOptions())
+        #expect(try await ledger.jobs([recorded]).count == 1)
+
+        // Others have filled it since it was looked at.
+        broker.setBytesMax(nil)
+        await eventually("the memory is read again") { submitter.isRoomReadingDue }
+        broker.fail(.enqueue, with: BrokerError(.full, "OOM"))
+        await #expect(throws: BrokerError.self) { try await submit(entrusted) }
+    }
+
+    @Test func `what needs the ledger is taken as postgres`() throws {
+        let now = Timestamp.now()
+        func parts(_ change: (inout NewJob) -> Void = { _ in }, hasKey: Bool = false) throws -> Submission.Parts {
+            var job = try NewJob(Greet(name: "Ada"), EnqueueOptions(durability: .redis), now: now)
+            change(&job)
+            let key = Idempotency(scope: "s", key: "k", requestDigest: [1], answer: [2])
+            return Submission(jobs: [job], idempotency: hasKey ? key : nil).parts(now: now)
+        }
+
+        #expect(try parts().recorded == nil)
+        #expect(try parts({ $0.dueAt = now + Limits.redisAheadMax }).recorded == nil)
+        for recorded in [
+            try parts(hasKey: true), try parts({ $0.dueAt = now + Limits.redisAheadMax + .milliseconds(1) }),
+            try parts({ $0.tags = ["a\0b"] }),
+        ] {
+            #expect(recorded.entrusted.isEmpty)
+            #expect(recorded.recorded?.jobs.map(\.durability) == [.postgres])
+        }
+    }
+
+    @Test func `of a mixed submission the ledger's part comes first, and alone when that fails`() async throws {
+        let jobs = try [Durability.redis, .postgres, .redis].map {
+            try NewJob(Greet(name: "Ada"), EnqueueOptions(durability: $0), now: .now())
+        }
+        ledger.fail(.accept, with: LedgerError(.unavailable, "away"))
+        await #expect(throws: LedgerError.self) { try await submitter.submit(Submission(jobs: jobs)) }
+        #expect(try await broker.knows(jobs.map(\.id), in: "hello") == [false, false, false])
+
+        #expect(try await submitter.submit(Submission(jobs: jobs)) == .accepted)
+
+        #expect(try await Set(ledger.jobs(jobs.map(\.id)).keys) == [jobs[1].id])
+        #expect(try await broker.knows(jobs.map(\.id), in: "hello") == [true, true, true])
+        let envelopes = try await [broker.find(jobs[0].id), broker.find(jobs[1].id)].map { $0?.envelope ?? [] }
+        #expect(try envelopes.map { try JobEnvelope(decoding: $0).rowPart != nil } == [true, false])
+    }
+
     @Test func `a job is accepted while the broker is away`() async throws {
         broker.takeAway()
 

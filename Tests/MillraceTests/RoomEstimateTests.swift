@@ -51,11 +51,15 @@ import Testing
         #expect(try read(mebibytes(700)) == nil)
         #expect(estimate.free(for: .submission) == mebibytes(50))
         #expect(estimate.free(for: .backlog) == mebibytes(50))
+        #expect(estimate.free(for: .entrusted) == mebibytes(100))
         #expect(estimate.free(for: .urgent) == mebibytes(200))
 
-        #expect(try read(mebibytes(825)) == .closed)
+        #expect(try read(mebibytes(790)) == .closed)
+        #expect(estimate.free(for: .entrusted) == mebibytes(10))
+        #expect(try read(mebibytes(825)) == nil)
         #expect(estimate.free(for: .submission) == 0)
         #expect(estimate.free(for: .backlog) == 0)
+        #expect(estimate.free(for: .entrusted) == 0)
         #expect(estimate.free(for: .urgent) == mebibytes(75))
         #expect(estimate.urgentShare == 0.5)
     }

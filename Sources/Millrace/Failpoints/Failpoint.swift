@@ -13,11 +13,15 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case acceptNotCommitted
     case acceptedNotPushed
     case pushedNotAnswered
+    case entrustedNotAnswered
     // Reserve, claim, start.
     case reservedNotClaimed
+    case adoptedNotClaimed
     case claimedNotStarted
     // The end of an attempt.
     case endedNotRecorded
+    case adoptedNotRecorded
+    case insertedNotAcknowledged
     case recordedNotAcknowledged
     case recordedNotRetried
     case recordedNotReleased

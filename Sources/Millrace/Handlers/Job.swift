@@ -47,11 +47,17 @@ public struct JobOptions: Sendable, Equatable {
     /// Runs the handler on a pool of threads for blocking work instead of the cooperative pool, which has one thread per core and
     /// must never be blocked. Default false.
     public var isBlocking: Bool
+    /// What an accepted job is promised. Default ``Durability/postgres``.
+    ///
+    /// ``Durability/redis`` spares the ledger a write and a claim, and jobs are accepted while the ledger is away; what Redis loses
+    /// of them is lost. One with an idempotency key, due more than a day ahead, or submitted within a transaction is taken
+    /// as ``Durability/postgres`` all the same.
+    public var durability: Durability
 
     public init(
         queue: QueueName = .default, priority: Priority = .normal, maxAttempts: Int = Limits.maxAttempts,
         timeout: Duration = Limits.timeout, backoff: Backoff = Backoff(), lease: Duration = Limits.lease,
-        isBlocking: Bool = false
+        isBlocking: Bool = false, durability: Durability = .postgres
     ) {
         self.queue = queue
         self.priority = priority
@@ -60,5 +66,6 @@ public struct JobOptions: Sendable, Equatable {
         self.backoff = backoff
         self.lease = lease
         self.isBlocking = isBlocking
+        self.durability = durability
     }
 }

@@ -41,9 +41,9 @@ public struct JobDefinition: Sendable {
     }
 
     /// A kind that takes any JSON.
-    init(rawKind kind: JobKind) {
+    init(rawKind kind: JobKind, options: JobOptions) {
         self.kind = kind
-        options = JobOptions()
+        self.options = options
         check = { (_) throws(PayloadError) in }
     }
 

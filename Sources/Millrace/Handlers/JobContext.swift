@@ -22,11 +22,13 @@ public struct JobContext: Sendable {
     package let submitter: JobSubmitter
     /// Where an outcome that was committed together with the handler's own rows is left for the worker.
     package let committedOutcome: CommittedOutcome
+    /// What the ledger needs to take the job in, when this run began without a row.
+    package let unclaimed: UnrecordedJob?
     let steps: StepMemory
 
     package init(
         id: JobID, kind: JobKind, queue: QueueName, claim: Claim, deadline: ContinuousClock.Instant, logger: Logger,
-        submitter: JobSubmitter
+        submitter: JobSubmitter, unclaimed: UnrecordedJob? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -37,6 +39,7 @@ public struct JobContext: Sendable {
         self.deadline = deadline
         self.logger = logger
         self.submitter = submitter
+        self.unclaimed = unclaimed
         committedOutcome = CommittedOutcome()
         steps = StepMemory(attempt: claim.attempt)
     }
@@ -45,7 +48,7 @@ public struct JobContext: Sendable {
     public var isLast: Bool { failures + 1 >= maxAttempts }
 
     /// Submits a job at once, whatever becomes of this run; a run that is repeated submits it again.
-    /// - Throws: ``LedgerError``; ``PayloadError`` when the job cannot be encoded.
+    /// - Throws: ``LedgerError``, or for a job of durability `redis` ``BrokerError``; ``PayloadError`` when the job cannot be encoded.
     @discardableResult
     public func enqueue<J: Job>(_ job: J, _ options: EnqueueOptions = EnqueueOptions()) async throws -> JobID {
         try await submitter.submit(job, options)

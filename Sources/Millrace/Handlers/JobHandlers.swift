@@ -39,9 +39,10 @@ public struct JobHandlers: Sendable {
 
     /// Says what runs a kind of job that takes any JSON and answers with JSON, as bytes: no number loses a digit on the way.
     package mutating func registerRaw(
-        _ kind: JobKind, _ run: @escaping @Sendable ([UInt8], JobContext) async throws -> [UInt8]
+        _ kind: JobKind, options: JobOptions = JobOptions(),
+        _ run: @escaping @Sendable ([UInt8], JobContext) async throws -> [UInt8]
     ) {
-        let definition = JobDefinition(rawKind: kind)
+        let definition = JobDefinition(rawKind: kind, options: options)
         catalog.add(definition)
         handlers[kind] = JobHandler(options: definition.options, run: run)
     }

@@ -10,8 +10,8 @@
 /// - A final state is left by `reopen` only.
 /// - A suspect is claimed alone or not at all, until a run of it has ended in an orderly way, which acquits it.
 ///
-/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `record-step.sql`, `cancel-job.sql`, `expire-jobs.sql`,
-/// `flag-again.sql`, `reopen-job.sql`, `mark-suspects.sql`, `blame-process.sql`.
+/// Change together: `claim-jobs.sql`, `record-outcomes.sql`, `adopt-jobs.sql`, `record-step.sql`, `cancel-job.sql`,
+/// `expire-jobs.sql`, `flag-again.sql`, `reopen-job.sql`, `mark-suspects.sql`, `blame-process.sql`.
 package struct JobLifecycle: Sendable, Equatable {
     package var state: JobState
     package var attempt = 0
@@ -40,6 +40,23 @@ package struct JobLifecycle: Sendable, Equatable {
         maxAttempts = job.maxAttempts
         expiresAt = job.expiresAt
         isFlagged = dueAt - now > Limits.pushAheadMax
+    }
+
+    /// A job that the ledger takes in as it stands.
+    package init(of unrecorded: UnrecordedJob, now: Timestamp) {
+        self.init(of: unrecorded.job, now: now)
+        isFlagged = false
+        let createdAt = min(unrecorded.job.id.time, now)
+        dueAt = max(unrecorded.job.dueAt ?? createdAt, createdAt)
+        attempt = unrecorded.attempt
+        token = unrecorded.token
+        worker = unrecorded.token?.process
+        startedAt = unrecorded.startedAt.map { min($0, now) }
+        switch unrecorded.standing {
+        case .ready: break
+        case .running: state = .running
+        case .cancelled: finish(.cancelled, now: now)
+        }
     }
 
     package mutating func claim(

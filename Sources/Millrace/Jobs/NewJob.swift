@@ -19,11 +19,14 @@ public struct NewJob: Sendable, Equatable {
     public var tags: [String]
     /// A W3C `traceparent`; nil when the submitter sent none.
     public var trace: String?
+    /// What is asked for; what it is accepted with may be more: see ``JobOptions/durability``.
+    public var durability: Durability
 
     public init(
         id: JobID, kind: JobKind, queue: QueueName = .default, priority: Priority = .normal, payload: [UInt8],
         dueAt: Timestamp? = nil, expiresAt: Timestamp? = nil, timeout: Duration = Limits.timeout,
-        maxAttempts: Int = Limits.maxAttempts, tags: [String] = [], trace: String? = nil
+        maxAttempts: Int = Limits.maxAttempts, tags: [String] = [], trace: String? = nil,
+        durability: Durability = .postgres
     ) {
         self.id = id
         self.kind = kind
@@ -36,5 +39,6 @@ public struct NewJob: Sendable, Equatable {
         self.maxAttempts = maxAttempts
         self.tags = tags
         self.trace = trace
+        self.durability = durability
     }
 }

@@ -25,7 +25,10 @@ public enum Priority: UInt8, Sendable, CaseIterable {
 }
 
 /// What an accepted job is promised.
-public enum Durability: String, Sendable {
+public enum Durability: String, Sendable, CaseIterable {
     /// In the ledger before the answer: survives the loss of everything in Redis.
     case postgres
+    /// In Redis alone until its first attempt has ended, or died: faster, and as safe as the Redis it lies in. How it ended is a
+    /// row of the ledger like any other.
+    case redis
 }

@@ -6,13 +6,15 @@
 /// besides, from before a push is sent until a reading that was asked for after the push had ended. Other processes' pushes
 /// are seen with the next reading; below the limit there is more left than they push until then.
 ///
-///     0 ──────────── reopening ─────── closing ─ mark ──────── ceiling ───── limit
-///         pushed at once   │  as it was   │ relay │   urgent only  │  never
+///     0 ──────────── reopening ─────── closing ─ mark ─────── brim ──────── ceiling ───── limit
+///         pushed at once   │  as it was   │ relay │ entrusted │  urgent only  │  never
 ///
 /// - Below the *mark* (75 %) the relay hands over what waits in the ledger.
 /// - New jobs are pushed at once until the mark is near (*closing*); from then on they wait in the ledger, behind those that
 ///   wait there already, until memory is well below it (*reopening*, 60 %). The relay keeps it above that for as long as
 ///   it has anything to hand over, so new jobs do not overtake older ones.
+/// - Jobs of durability `redis` have nowhere else to wait: they are taken up to the *brim* (80 %), so that neither does the relay's
+///   backlog keep them out, nor do they take what other queues' urgent jobs need.
 /// - Up to the *ceiling* (90 %) a queue gets the few jobs that its workers need, however much of another queue fills the
 ///   memory.
 /// - A hash takes up to 32 bytes for each live job at one stroke when it grows, so so much less counts everywhere.
@@ -23,6 +25,8 @@ package struct RoomEstimate: Sendable {
     package enum Level: Sendable {
         /// A submission, before it is accepted.
         case submission
+        /// A submission that is to be in the broker alone.
+        case entrusted
         /// What waits in the ledger.
         case backlog
         /// What a queue's workers would otherwise wait for.
@@ -165,6 +169,7 @@ package struct RoomEstimate: Sendable {
     private static func bound(_ limit: Int, _ level: Level) -> Int {
         switch level {
         case .submission, .backlog: limit / 4 * 3
+        case .entrusted: limit / 5 * 4
         case .urgent: limit / 10 * 9
         }
     }

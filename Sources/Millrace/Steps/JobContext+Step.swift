@@ -69,6 +69,7 @@ extension JobContext {
         var delay = Duration.milliseconds(50)
         while true {
             do {
+                if let unclaimed { try await submitter.ledger.adopt([unclaimed]) }
                 switch try await submitter.ledger.recordStep(name, result: result, of: id, attempt: attempt) {
                 case .recorded: return
                 case .fenced: throw RunInterrupted("attempt \(attempt) was fenced off, or cancelled")

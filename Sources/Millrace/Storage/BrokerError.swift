@@ -31,5 +31,8 @@ public struct BrokerError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The broker's fault, and not that of what it was given: a run that fails with it spends nothing.
+    package var isStoreAway: Bool { ![.cancelled, .protocolViolation].contains(code) }
+
     public var description: String { "broker: \(code): \(message)" }
 }

@@ -2,7 +2,8 @@
 
 /// Who may run what now: the contract of Redis, and of whatever stands in for it.
 ///
-/// The broker is an index that can be rebuilt: nothing in it is the only copy of anything. Every verb is idempotent and may be
+/// The broker is an index that can be rebuilt: nothing in it is the only copy of anything, but for jobs of durability `redis` whose
+/// first attempt has not ended. Every verb is idempotent and may be
 /// repeated after an unknown outcome; those that end a lease are fenced by its token. Every verb is atomic per call and takes at
 /// most ``Limits/storeBatchMax`` items of one queue.
 ///
@@ -15,6 +16,8 @@ public protocol JobBroker: Sendable {
 
     /// Leases up to `limit` ready jobs for ``Limits/lease``, by priority, oldest first within one; may return none, never waits.
     ///
+    /// The first reservation of a job that was accepted with durability `redis` says so, and marks the envelope, in one step: no later
+    /// one does, wherever the job was in between.
     /// - Parameter backwards: looks through the lanes from `low` up, as one reservation in 16 does.
     /// - Throws: `.epochMismatch` unless the queue's epoch is the caller's.
     func reserve(
@@ -73,6 +76,9 @@ public protocol JobBroker: Sendable {
     /// the cancellation, and is refused or belongs to another life of the job.
     /// - Parameter token: of its last claim when it was cancelled; nil when it was never claimed.
     func cancel(_ id: JobID, token: LeaseToken?, in queue: QueueName) async throws(BrokerError)
+
+    /// A job by its id, in whatever queue; nil when no queue has it, or it was cancelled. Asks all queues.
+    func find(_ id: JobID) async throws(BrokerError) -> FoundJob?
 
     /// Which of these ids the broker knows, in whatever place.
     func knows(_ ids: [JobID], in queue: QueueName) async throws(BrokerError) -> [Bool]
@@ -160,12 +166,39 @@ public enum EnqueueVerdict: Sendable, Equatable {
 /// A job and the right to run it.
 public struct LeasedJob: Sendable, Equatable {
     public var lease: Lease
-    /// As it lay in the broker; may be unreadable.
+    /// As it lies in the broker from now on; may be unreadable.
     public var envelope: [UInt8]
+    /// No attempt has begun, and the ledger has no row: it is the first reservation of a job with durability `redis`.
+    public var isFirst: Bool
 
-    package init(lease: Lease, envelope: [UInt8]) {
+    package init(lease: Lease, envelope: [UInt8], isFirst: Bool = false) {
         self.lease = lease
         self.envelope = envelope
+        self.isFirst = isFirst
+    }
+}
+
+/// A job as it lies in the broker.
+public struct FoundJob: Sendable, Equatable {
+    public enum Place: Sendable, Equatable {
+        /// In a lane.
+        case ready
+        /// Due after this long.
+        case scheduled(Duration)
+        case leased(LeaseToken)
+    }
+
+    public var id: JobID
+    public var queue: QueueName
+    /// May be unreadable.
+    public var envelope: [UInt8]
+    public var place: Place
+
+    package init(id: JobID, queue: QueueName, envelope: [UInt8], place: Place) {
+        self.id = id
+        self.queue = queue
+        self.envelope = envelope
+        self.place = place
     }
 }
 

@@ -21,7 +21,15 @@ public protocol JobLedger: QueueSettingsStore {
     /// At most ``Limits/storeBatchMax`` requests; of two with one id the one with the newer token stands.
     func claim(_ requests: [ClaimRequest], process: ProcessID) async throws(LedgerError) -> [ClaimVerdict]
 
+    /// Takes in jobs that were accepted without it, each as it stands; one that has a row is left as it is.
+    ///
+    /// Whatever their age: what was accepted can be recorded.
+    /// - Parameter jobs: at most ``Limits/storeBatchMax``, ids distinct.
+    func adopt(_ jobs: [UnrecordedJob]) async throws(LedgerError)
+
     /// Writes how attempts ended, each fenced by its attempt number; one verdict per outcome, in order.
+    ///
+    /// An outcome that brings its job along needs no row: unless there is one by now, the job is taken in as it ended.
     ///
     /// An outcome that the store refuses for its data ends its job as `dead`, with the reason as its error; its neighbours are
     /// not touched.
@@ -200,11 +208,43 @@ public struct Claim: Sendable, Equatable {
     }
 }
 
+/// A job that was accepted without the ledger (durability `redis`), with what is known of its first attempt.
+public struct UnrecordedJob: Sendable, Equatable {
+    public enum Standing: Sendable, Equatable {
+        /// No attempt has begun.
+        case ready
+        /// In its first attempt, which may have died.
+        case running
+        /// Cancelled by an operator; its first attempt may have begun.
+        case cancelled
+    }
+
+    public var job: NewJob
+    public var standing: Standing
+    /// Of the lease under which its first attempt began; nil where that is not known.
+    public var token: LeaseToken?
+    /// By the worker's clock; only for showing.
+    public var startedAt: Timestamp?
+
+    package init(_ job: NewJob, _ standing: Standing, token: LeaseToken? = nil, startedAt: Timestamp? = nil) {
+        self.job = job
+        self.job.durability = .postgres
+        self.standing = standing
+        self.token = token
+        self.startedAt = startedAt
+    }
+
+    /// The first one needs no claim, so its number is spent, begun or not: no claim issues it again.
+    package var attempt: Int { 1 }
+}
+
 /// How an attempt ended.
 public struct Outcome: Sendable, Equatable {
     public var id: JobID
     public var attempt: Int
     public var ending: Ending
+    /// Of a first attempt that began without a row: what one is made of.
+    public var unclaimed: UnrecordedJob?
 
     public enum Ending: Sendable, Equatable {
         /// The handler returned this JSON.
@@ -219,10 +259,11 @@ public struct Outcome: Sendable, Equatable {
         case release
     }
 
-    public init(id: JobID, attempt: Int, ending: Ending) {
+    public init(id: JobID, attempt: Int, ending: Ending, unclaimed: UnrecordedJob? = nil) {
         self.id = id
         self.attempt = attempt
         self.ending = ending
+        self.unclaimed = unclaimed
     }
 }
 

@@ -23,7 +23,8 @@ extension NewJob {
             id: JobID(at: now, using: &generator), kind: J.kind, queue: options.queue ?? J.defaults.queue,
             priority: options.priority ?? J.defaults.priority, payload: payload, dueAt: options.delay.map { now + $0 },
             expiresAt: options.expiresAt, timeout: options.timeout ?? J.defaults.timeout,
-            maxAttempts: options.maxAttempts ?? J.defaults.maxAttempts, tags: options.tags, trace: options.trace)
+            maxAttempts: options.maxAttempts ?? J.defaults.maxAttempts, tags: options.tags, trace: options.trace,
+            durability: options.durability ?? J.defaults.durability)
     }
 }
 

@@ -33,7 +33,9 @@ enum OpenAPISchema {
     ]
     static let state: JSONTree = ["type": "string", "enum": .array(JobState.allCases.map { .string($0.rawValue) })]
     static let priority: JSONTree = ["type": "string", "enum": .array(Priority.allCases.map { .string($0.name) })]
-    static let durability: JSONTree = ["type": "string", "enum": [.string(Durability.postgres.rawValue)]]
+    static let durability: JSONTree = [
+        "type": "string", "enum": .array(Durability.allCases.map { .string($0.rawValue) }),
+    ]
     static let boolean: JSONTree = ["type": "boolean"]
     static let count: JSONTree = ["type": "integer", "minimum": 0]
     static let text: JSONTree = ["type": "string"]
@@ -74,7 +76,7 @@ enum OpenAPISchema {
         "type": "array", "items": reference("JobSubmission"), "minItems": 1, "maxItems": .integer(Limits.batchJobsMax),
     ]
     private static let accepted = object(["id": id, "state": state, "durability": durability])
-    private static let batchAccepted = object(["ids": ["type": "array", "items": id]])
+    private static let batchAccepted = object(["ids": ["type": "array", "items": id], "durability": durability])
 
     // MARK: - Jobs
 

@@ -35,7 +35,11 @@ extension Problem {
         switch error.code {
         case .overloaded:
             self = .overloaded("too many requests wait for the broker")
-        case .unavailable, .outcomeUnknown, .cancelled, .full, .epochMismatch:
+        case .full:
+            self = .overloaded(
+                "the broker (Redis) has no room, which a job of durability redis needs; one of durability postgres is taken"
+            )
+        case .unavailable, .outcomeUnknown, .cancelled, .epochMismatch:
             self = .away("the broker (Redis) does not answer")
         case .misconfigured:
             logger.error("the broker needs an operator", metadata: [.error: "\(error)"])

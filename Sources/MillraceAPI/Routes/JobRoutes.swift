@@ -52,7 +52,13 @@ struct JobRoutes: Sendable {
         let wait = try APIRequest.wait(try request.query("wait"))
         let id = try request.jobID()
         guard let wait, wait > .zero else { return try Self.outcome(of: try await read(id, request)) }
-        switch await waiter.wait(for: id, atMost: wait, request) {
+        var ending = await waiter.wait(for: id, atMost: wait, mayLackRow: false, request)
+        if case .missing = ending {
+            let job = try await read(id, request)
+            guard !job.state.isFinal else { return try Self.outcome(of: job) }
+            ending = await waiter.wait(for: id, atMost: wait, mayLackRow: true, request)
+        }
+        switch ending {
         case .finished(let job): return try Self.outcome(of: job)
         case .unfinished(let seen?):
             guard let job = await waiter.current(id) else { return Self.noOutcome(of: seen) }
@@ -88,56 +94,89 @@ struct JobRoutes: Sendable {
         _ = try request.query()
         let id = try request.jobID()
         try await request.body.expectNone()
-        let verdict = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
-            try await ledger.cancel(id)
+        var verdict = try await cancelInLedger(id, request)
+        var wasRunning = false
+        if verdict == .missing, let unrecorded = try await find(id, request)?.unrecorded {
+            wasRunning = unrecorded.token != nil
+            try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+                try await ledger.adopt([unrecorded])
+            }
         }
-        let (queue, token, wasRunning): (QueueName, LeaseToken?, Bool)
+        // Also where it was not found: it may have ended, or got its row, in between.
+        if verdict == .missing { verdict = try await cancelInLedger(id, request) }
+        let (queue, token, hadRow): (QueueName, LeaseToken?, Bool)
         switch verdict {
-        case .cancelled(let itsQueue, let itsToken, let ran): (queue, token, wasRunning) = (itsQueue, itsToken, ran)
+        case .cancelled(let itsQueue, let itsToken, let ran):
+            (queue, token, hadRow) = (itsQueue, itsToken, true)
+            wasRunning = ran
         // Told again, in case that the broker did not hear of it the first time.
-        case .final(.cancelled, let itsQueue, let itsToken): (queue, token, wasRunning) = (itsQueue, itsToken, false)
+        case .final(.cancelled, let itsQueue, let itsToken): (queue, token, hadRow) = (itsQueue, itsToken, false)
         case .final(let state, _, _):
             throw Problem(.wrongState, "the job is \(state.rawValue); it can be cancelled no more")
         case .missing: throw .noJob(id)
         }
-        await tellBroker(of: id, token, in: queue, request)
+        if try await tellBroker(of: id, token, mayBeUnclaimed: !hadRow, in: queue, request) { wasRunning = true }
         return Answer(status: wasRunning ? .accepted : .ok) { $0.state(.cancelled, of: id) }
     }
 
+    private func cancelInLedger(_ id: JobID, _ request: APIRequest) async throws(Problem) -> CancelVerdict {
+        try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in try await ledger.cancel(id) }
+    }
+
     /// What fails here is made up for: the claim is refused, the next extension finds the lease lost, the sweep pushes.
-    private func tellBroker(of id: JobID, _ token: LeaseToken?, in queue: QueueName, _ request: APIRequest) async {
+    ///
+    /// - Returns: true when the job ran under a lease that the ledger does not know.
+    /// - Throws: a problem when the job may begin without a claim, so that nothing makes up for it.
+    private func tellBroker(
+        of id: JobID, _ token: LeaseToken?, mayBeUnclaimed: Bool, in queue: QueueName, _ request: APIRequest
+    ) async throws(Problem) -> Bool {
         let told = await stores.brokerResult { (broker) throws(BrokerError) in
-            try await broker.cancel(id, token: token, in: queue)
+            try await broker.cancel(id, token: token, mayBeUnclaimed: mayBeUnclaimed, in: queue)
         }
         if case .failure(let error) = told {
             request.logger.debug(
                 "the broker was not told of a cancellation", metadata: [.jobID: "\(id)", .error: "\(error)"])
+            if mayBeUnclaimed, token == nil { throw Problem(error, logger: request.logger) }
         }
         let flagged = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.flagAgain([id]) }
         if case .failure(let error) = flagged {
             request.logger.debug("not flagged again", metadata: [.jobID: "\(id)", .error: "\(error)"])
         }
+        return (try? told.get()) ?? false
     }
 
     private func retry(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
         let id = try request.jobID()
         try await request.body.expectNone()
-        switch try await stores.ledger(
-            request.logger, { (ledger) throws(LedgerError) in try await ledger.reopen(id) })
-        {
+        let verdict = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
+            try await ledger.reopen(id)
+        }
+        switch verdict {
         case .reopened: return Answer(status: .accepted) { $0.state(.ready, of: id) }
         case .notFinal(let state):
             throw Problem(.wrongState, "the job is \(state.rawValue); only one that has ended is retried")
-        case .missing: throw .noJob(id)
+        case .missing:
+            guard let job = try await find(id, request)?.record(now: .now()) else { throw .noJob(id) }
+            throw Problem(.wrongState, "the job is \(job.state.rawValue); only one that has ended is retried")
         }
     }
 
     private func read(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord {
-        let jobs = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in try await ledger.jobs([id])
-        }
-        guard let job = jobs[id] else { throw .noJob(id) }
+        if let job = try await recorded(id, request) { return job }
+        if let job = try await find(id, request)?.record(now: .now()) { return job }
+        // It may have ended in between.
+        guard let job = try await recorded(id, request) else { throw .noJob(id) }
         return job
+    }
+
+    private func recorded(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord? {
+        try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in try await ledger.jobs([id]) }[id]
+    }
+
+    /// A job that has no row yet.
+    private func find(_ id: JobID, _ request: APIRequest) async throws(Problem) -> FoundJob? {
+        try await stores.broker(request.logger) { (broker) throws(BrokerError) in try await broker.find(id) }
     }
 }
 

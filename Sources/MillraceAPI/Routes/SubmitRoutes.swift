@@ -22,16 +22,19 @@ struct SubmitRoutes: Sendable {
             throw .mediaType(request, expected: "application/json")
         }
         let key = try IdempotencyKey(request.headers)
-        let (stored, isReplay, id) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
-            (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID) in
+        let (stored, isReplay, id, isEntrusted) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
+            (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID, Bool) in
             let job = try read(bytes, request)
-            let answer = Self.answer(to: job.id, state: job.dueAt == nil ? .ready : .scheduled)
-            let submission = Submission(
-                jobs: [job], idempotency: key?.idempotency(to: request, body: bytes, answer: answer))
-            let (stored, isReplay) = try await intake.take(submission, answer: answer, logger: request.logger)
-            return (stored, isReplay, job.id)
+            var submission = Submission(jobs: [job])
+            let now = Timestamp.now()
+            let isEntrusted = key == nil && submission.parts(now: now).recorded == nil
+            let answer = Self.answer(
+                to: job.id, state: job.dueAt == nil ? .ready : .scheduled, isEntrusted ? .redis : .postgres)
+            submission.idempotency = key?.idempotency(to: request, body: bytes, answer: answer)
+            let (stored, isReplay) = try await intake.take(submission, at: now, answer: answer, logger: request.logger)
+            return (stored, isReplay, job.id, isEntrusted)
         }
-        if let wait, wait > .zero { return await answer(stored, isReplay, id, after: wait, request) }
+        if let wait, wait > .zero { return await answer(stored, isReplay, id, isEntrusted, after: wait, request) }
         return stored.answer(isReplay: isReplay)
     }
 
@@ -44,14 +47,17 @@ struct SubmitRoutes: Sendable {
         return try await request.body.withBytes(upTo: Limits.batchBytesMax) { (bytes) throws(Problem) -> Answer in
             let reader = BatchReader(reader: reader(request))
             let jobs = try await reader.read(bytes, layout)
+            var submission = Submission(jobs: jobs)
+            let now = Timestamp.now()
+            let isEntrusted = key == nil && !submission.parts(now: now).entrusted.isEmpty
             var json = JSONWriter()
             json.object { json in
                 json.member("ids") { json in json.array(jobs) { json, job in json.string("\(job.id)") } }
+                json.member("durability", (isEntrusted ? Durability.redis : .postgres).rawValue)
             }
             let answer = StoredAnswer(status: 202, location: "", body: json.bytes)
-            let submission = Submission(
-                jobs: jobs, idempotency: key?.idempotency(to: request, body: bytes, answer: answer))
-            let (stored, isReplay) = try await intake.take(submission, answer: answer, logger: request.logger)
+            submission.idempotency = key?.idempotency(to: request, body: bytes, answer: answer)
+            let (stored, isReplay) = try await intake.take(submission, at: now, answer: answer, logger: request.logger)
             return stored.answer(isReplay: isReplay)
         }
     }
@@ -74,29 +80,30 @@ struct SubmitRoutes: Sendable {
         return job
     }
 
-    private static func answer(to id: JobID, state: JobState) -> StoredAnswer {
+    private static func answer(to id: JobID, state: JobState, _ durability: Durability) -> StoredAnswer {
         var json = JSONWriter()
         json.object { json in
             json.member("id", "\(id)")
             json.member("state", state.rawValue)
-            json.member("durability", Durability.postgres.rawValue)
+            json.member("durability", durability.rawValue)
         }
         return StoredAnswer(status: 202, location: "/v1/jobs/\(id)", body: json.bytes)
     }
 
     /// The job with its outcome; when it has not ended in time the first answer, with the state that the job is in now.
     private func answer(
-        _ stored: StoredAnswer, _ isReplay: Bool, _ id: JobID, after wait: Duration, _ request: APIRequest
+        _ stored: StoredAnswer, _ isReplay: Bool, _ id: JobID, _ isEntrusted: Bool, after wait: Duration,
+        _ request: APIRequest
     ) async -> Answer {
         // A replayed answer speaks of the first request's job.
         let id = stored.location.split(separator: "/").last.flatMap { JobID(String($0)) } ?? id
-        switch await waiter.wait(for: id, atMost: wait, request) {
+        switch await waiter.wait(for: id, atMost: wait, mayLackRow: isEntrusted, request) {
         case .finished(let job): return Self.answer(with: job)
         case .unfinished(let seen):
             let job = await waiter.current(id)
             if let job, job.state.isFinal { return Self.answer(with: job) }
             guard let state = job?.state ?? seen?.state else { return stored.answer(isReplay: isReplay) }
-            return Self.answer(to: id, state: state).answer(isReplay: isReplay)
+            return Self.answer(to: id, state: state, isEntrusted ? .redis : .postgres).answer(isReplay: isReplay)
         case .missing, .unreadable, .refused: return stored.answer(isReplay: isReplay)
         }
     }
@@ -118,9 +125,14 @@ extension IdempotencyKey {
 
 extension FinishWaiter {
     /// As `wait(for:atMost:)`, but for no longer than the client stays.
-    func wait(for id: JobID, atMost duration: Duration, _ request: APIRequest) async -> Ending {
-        guard let closure = await request.inputClosure() else { return await wait(for: id, atMost: duration) }
-        return await closure.watching { await self.wait(for: id, atMost: duration) } ?? .unfinished(nil)
+    func wait(
+        for id: JobID, atMost duration: Duration, mayLackRow: Bool, _ request: APIRequest
+    ) async -> Ending {
+        guard let closure = await request.inputClosure() else {
+            return await wait(for: id, atMost: duration, mayLackRow: mayLackRow)
+        }
+        return await closure.watching { await self.wait(for: id, atMost: duration, mayLackRow: mayLackRow) }
+            ?? .unfinished(nil)
     }
 }
 

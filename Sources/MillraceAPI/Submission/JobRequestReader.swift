@@ -69,24 +69,21 @@ struct JobRequestReader {
         let tags = tags(members, &faults)
         let dueAt = dueAt(members, &faults)
         let expiresAt = expiresAt(members, dueAt: dueAt, &faults)
+        let durability = members.value("durability", .string, expected: "one of postgres, redis", &faults) {
+            members.text.string($0).flatMap { Durability(rawValue: $0) }
+        }
         guard let definition, let payload else { return nil }
         var generator = SystemRandomNumberGenerator()
         return NewJob(
             id: JobID(at: now, using: &generator), kind: definition.kind, queue: queue ?? options.queue,
             priority: priority ?? options.priority, payload: payload, dueAt: dueAt, expiresAt: expiresAt,
             timeout: timeout ?? options.timeout, maxAttempts: maxAttempts ?? options.maxAttempts, tags: tags,
-            trace: trace)
+            trace: trace, durability: durability ?? options.durability)
     }
 
     private func refuseWhatIsNotBuilt(_ members: MemberReader, _ faults: inout Faults) {
         for name in Self.unbuilt where members.members[name] != nil {
             faults.append(Fault("/\(name)", "not available yet"))
-        }
-        let durability = members.value("durability", .string, expected: "one of postgres, redis", &faults) { value in
-            members.text.string(value).flatMap { ["postgres", "redis"].contains($0) ? $0 : nil }
-        }
-        if let durability, Durability(rawValue: durability) == nil {
-            faults.append(Fault("/durability", "\(durability) is not available yet; leave it out or say postgres"))
         }
     }
 

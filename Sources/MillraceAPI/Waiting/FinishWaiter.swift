@@ -29,6 +29,8 @@ final class FinishWaiter: Sendable {
 
     private struct Waiter {
         let continuation: CheckedContinuation<Ending, Never>
+        /// The job is there, whatever the ledger says until it has ended.
+        let mayLackRow: Bool
         var lastSeen: JobSummary?
     }
 
@@ -46,6 +48,15 @@ final class FinishWaiter: Sendable {
             guard let waiters = waiters.removeValue(forKey: id) else { return [] }
             count -= waiters.count
             return Array(waiters.values)
+        }
+
+        /// Those who wait for no longer, as there is no such job.
+        mutating func removeMissing(_ id: JobID) -> [Waiter] {
+            let (patient, missing) = ((waiters[id] ?? [:]).filter(\.value.mayLackRow), remove(id))
+            guard !patient.isEmpty else { return missing }
+            waiters[id] = patient
+            count += patient.count
+            return missing.filter { !$0.mayLackRow }
         }
 
         mutating func note(_ job: JobSummary) {
@@ -78,7 +89,9 @@ final class FinishWaiter: Sendable {
     var count: Int { state.withLock { $0.count } }
 
     /// Waits until a job has ended, at most for `duration`. A cancelled caller leaves at once.
-    func wait(for id: JobID, atMost duration: Duration) async -> Ending {
+    ///
+    /// - Parameter mayLackRow: the caller knows that there is such a job, of which the ledger may hear when it has ended.
+    func wait(for id: JobID, atMost duration: Duration, mayLackRow: Bool = false) async -> Ending {
         let number = state.withLock { state in
             state.nextNumber += 1
             state.expected.insert(state.nextNumber)
@@ -90,7 +103,7 @@ final class FinishWaiter: Sendable {
                 try? await Task.sleep(for: duration)
                 self.leave(id, number)
             }
-            let ending = await withCheckedContinuation { enter(id, number, $0) }
+            let ending = await withCheckedContinuation { enter(id, number, mayLackRow, $0) }
             group.cancelAll()
             return ending
         }
@@ -123,12 +136,14 @@ final class FinishWaiter: Sendable {
         for waiter in waiters { waiter.continuation.resume(returning: .unfinished(waiter.lastSeen)) }
     }
 
-    private func enter(_ id: JobID, _ number: UInt64, _ continuation: CheckedContinuation<Ending, Never>) {
+    private func enter(
+        _ id: JobID, _ number: UInt64, _ mayLackRow: Bool, _ continuation: CheckedContinuation<Ending, Never>
+    ) {
         let refusal: Ending? = state.withLock { state in
             // Where it is expected no more, its deadline was here before it.
             guard state.expected.remove(number) != nil, !state.isClosed else { return .unfinished(nil) }
             guard state.count < limit else { return .refused }
-            state.waiters[id, default: [:]][number] = Waiter(continuation: continuation)
+            state.waiters[id, default: [:]][number] = Waiter(continuation: continuation, mayLackRow: mayLackRow)
             state.count += 1
             state.unread.insert(id)
             return nil
@@ -221,7 +236,7 @@ final class FinishWaiter: Sendable {
         state.withLock { state in
             for id in ids {
                 guard let job = jobs[id] else {
-                    missing += state.remove(id)
+                    missing += state.removeMissing(id)
                     continue
                 }
                 state.note(job)
@@ -236,7 +251,7 @@ final class FinishWaiter: Sendable {
         state.withLock { state in
             for id in ids {
                 guard let job = jobs[id] else {
-                    endings += state.remove(id).map { ($0.continuation, .missing) }
+                    endings += state.removeMissing(id).map { ($0.continuation, .missing) }
                     continue
                 }
                 if job.state.isFinal {

@@ -45,9 +45,10 @@ struct Stores: Sendable {
     }
 
     func broker<Value: Sendable>(
-        _ logger: Logger, _ call: @escaping @Sendable (any JobBroker) async throws(BrokerError) -> Value
+        _ logger: Logger, extra: Duration = .zero,
+        _ call: @escaping @Sendable (any JobBroker) async throws(BrokerError) -> Value
     ) async throws(Problem) -> Value {
-        switch await brokerResult(call) {
+        switch await brokerResult(extra: extra, call) {
         case .success(let value): return value
         case .failure(let error):
             logger.debug("the broker failed a request", metadata: [.error: "\(error)"])
@@ -56,16 +57,16 @@ struct Stores: Sendable {
     }
 
     func brokerResult<Value: Sendable>(
-        _ call: @escaping @Sendable (any JobBroker) async throws(BrokerError) -> Value
+        extra: Duration = .zero, _ call: @escaping @Sendable (any JobBroker) async throws(BrokerError) -> Value
     ) async -> Result<Value, BrokerError> {
         let broker = broker
-        let result = await keeper.within(deadline) { () async -> Result<Value, BrokerError> in
+        let result = await keeper.within(deadline + extra) { () async -> Result<Value, BrokerError> in
             do throws(BrokerError) {
                 return .success(try await call(broker))
             } catch {
                 return .failure(error)
             }
         }
-        return result ?? .failure(BrokerError(.outcomeUnknown, "no answer within \(deadline.text)"))
+        return result ?? .failure(BrokerError(.outcomeUnknown, "no answer within \((deadline + extra).text)"))
     }
 }

@@ -30,6 +30,8 @@ struct EnqueueCommand: ContextCommand {
     var timeout: String?
     @Option(help: "Failures after which it is dead, 1 to 1000. Default: the kind's own.")
     var maxAttempts: Int?
+    @Option(help: "postgres or redis: what an accepted job survives. Default: the kind's own.")
+    var durability: String?
     @Option(name: .customLong("tag"), help: "A word to find it by; up to 16.")
     var tags: [String] = []
     @Option(help: "Waits for the job's end, at most for so long, such as 30s.")
@@ -74,7 +76,8 @@ struct EnqueueCommand: ContextCommand {
             dueAt: try dueAt(now),
             timeout: try timeout.map { (text) throws(CommandError) in
                 try Self.duration(text, "--timeout", in: .seconds(1)...Limits.timeoutMax)
-            } ?? options.timeout, maxAttempts: try chosenMaxAttempts() ?? options.maxAttempts, tags: try checkedTags())
+            } ?? options.timeout, maxAttempts: try chosenMaxAttempts() ?? options.maxAttempts, tags: try checkedTags(),
+            durability: try chosenDurability() ?? options.durability)
     }
 
     private func unknown(_ kind: JobKind, _ catalog: JobCatalog) -> CommandError {
@@ -111,6 +114,15 @@ struct EnqueueCommand: ContextCommand {
         guard let known = Priority(name: priority) else {
             let names = Priority.allCases.map(\.name).joined(separator: ", ")
             throw CommandError(.usage, "--priority: expected one of \(names)")
+        }
+        return known
+    }
+
+    private func chosenDurability() throws(CommandError) -> Durability? {
+        guard let durability else { return nil }
+        guard let known = Durability(rawValue: durability) else {
+            let names = Durability.allCases.map(\.rawValue).joined(separator: ", ")
+            throw CommandError(.usage, "--durability: expected one of \(names)")
         }
         return known
     }
@@ -160,11 +172,10 @@ struct EnqueueCommand: ContextCommand {
     }
 
     /// Once more when nobody knows whether it was written: a job that is there already is left as it is.
-    private static func submit(_ job: NewJob, to submitter: JobSubmitter) async throws(LedgerError) {
-        do throws(LedgerError) {
+    private static func submit(_ job: NewJob, to submitter: JobSubmitter) async throws {
+        do {
             _ = try await submitter.submit(Submission(jobs: [job]))
-        } catch {
-            guard error.code == .outcomeUnknown else { throw error }
+        } catch let error as LedgerError where error.code == .outcomeUnknown {
             _ = try await submitter.submit(Submission(jobs: [job]))
         }
     }

@@ -61,7 +61,7 @@ struct JobsCommand: ParsableCommand {
         func run(in context: CommandContext) async throws {
             let id = try JobArguments.id(id, option: "id")
             try await context.withStores { stores in
-                guard let job = try await stores.ledger.jobs([id])[id] else { throw JobArguments.missing(id) }
+                let job = try await stores.job(id, now: context.now())
                 let why = job.state.isFinal ? nil : try await Explanation.read(of: job, stores, now: context.now()).text
                 try Listing.job(now: context.now(), why: why).show(one: job, as: output.output, on: context.console)
             }
@@ -77,23 +77,28 @@ struct JobsCommand: ParsableCommand {
 
         func run(in context: CommandContext) async throws {
             try await JobsCommand.forEach(ids, in: context) { stores, id in
-                switch try await stores.ledger.cancel(id) {
+                switch try await stores.cancel(id) {
                 case .missing: throw JobArguments.missing(id)
-                case .final(.cancelled, let queue, let token): try await tell(stores, id, token, queue, context)
+                case .final(.cancelled, let queue, let token):
+                    try await tell(stores, id, token, mayBeUnclaimed: true, queue, context)
                 case .final(let state, _, _):
                     throw CommandError(.conflict, "\(id) is \(state.rawValue) and can be cancelled no more")
-                case .cancelled(let queue, let token, _): try await tell(stores, id, token, queue, context)
+                case .cancelled(let queue, let token, _):
+                    try await tell(stores, id, token, mayBeUnclaimed: false, queue, context)
                 }
                 context.console.note("\(id) is cancelled")
             }
         }
 
         private func tell(
-            _ stores: Stores, _ id: JobID, _ token: LeaseToken?, _ queue: QueueName, _ context: CommandContext
+            _ stores: Stores, _ id: JobID, _ token: LeaseToken?, mayBeUnclaimed: Bool, _ queue: QueueName,
+            _ context: CommandContext
         ) async throws {
             do throws(BrokerError) {
-                try await stores.broker.cancel(id, token: token, in: queue)
+                _ = try await stores.broker.cancel(id, token: token, mayBeUnclaimed: mayBeUnclaimed, in: queue)
             } catch {
+                // It may begin without a claim.
+                if mayBeUnclaimed, token == nil { throw error }
                 // The ledger grants no claim any more and takes no outcome.
                 context.console.note("Redis was not told of \(id), a handler that runs may go on: \(error.message)")
             }
@@ -112,7 +117,9 @@ struct JobsCommand: ParsableCommand {
         func run(in context: CommandContext) async throws {
             try await JobsCommand.forEach(ids, in: context) { stores, id in
                 switch try await stores.ledger.reopen(id) {
-                case .missing: throw JobArguments.missing(id)
+                case .missing:
+                    let state = try await stores.job(id, now: context.now()).state
+                    throw CommandError(.conflict, "\(id) is \(state.rawValue); only a job that has ended is retried")
                 case .notFinal(let state):
                     throw CommandError(.conflict, "\(id) is \(state.rawValue); only a job that has ended is retried")
                 case .reopened: context.console.note("\(id) is ready")

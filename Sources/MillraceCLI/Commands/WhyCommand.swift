@@ -15,7 +15,7 @@ struct WhyCommand: ContextCommand {
     func run(in context: CommandContext) async throws {
         let id = try JobArguments.id(id, option: "id")
         try await context.withStores { stores in
-            guard let job = try await stores.ledger.jobs([id])[id] else { throw JobArguments.missing(id) }
+            let job = try await stores.job(id, now: context.now())
             let why = try await Explanation.read(of: job, stores, now: context.now()).text
             guard output.output != .table else {
                 return try context.console.write("\(job.state.rawValue): \(why)\n")

@@ -9,6 +9,8 @@ import MillracePostgres
 enum DiagnosticsJobs {
     static func register(in handlers: inout JobHandlers) {
         handlers.registerRaw("diagnostics.echo") { payload, _ in payload }
+        handlers.registerRaw("diagnostics.echo.redis", options: JobOptions(durability: .redis)) { payload, _ in payload
+        }
         handlers.register(Sleep.self) { job, _ in
             try await Task.sleep(for: .milliseconds(job.ms.value))
             return NoOutput()

@@ -26,7 +26,7 @@ SET state = 'running',
 FROM unnest($1::uuid[], $2::bytea[], $3::boolean[], $6::boolean[]) AS request (id, token, forced, alone)
 WHERE job.id BETWEEN request.id AND request.id
   AND job.state < 'completed'
-  AND (job.state <> 'running' OR job.token <> request.token)
+  AND (job.state <> 'running' OR job.token IS DISTINCT FROM request.token)
   AND (job.token IS NULL OR job.token < request.token OR request.forced)
   AND job.queue = ANY (ARRAY(SELECT name FROM open))
   AND (job.expires_at IS NULL OR job.expires_at > statement_timestamp())

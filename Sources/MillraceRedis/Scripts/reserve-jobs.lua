@@ -4,6 +4,8 @@
 -- ARGV[4] process, 8 bytes   ARGV[5] lease (ms)   ARGV[6] '1' = from the low end   ARGV[7] envelopes' bytes to stop at
 -- Returns paused (0, 1), more to take (0, 1), ms until the earliest scheduled job is due (-1 = none), then of each job
 -- id + token and envelope; or the error EPOCH. The token is Redis's clock in µs (8 bytes) + process + lane.
+-- An envelope is returned as it lay there. Format 0x5A (durability `redis`, never reserved) becomes 0xA5 in the hash: whatever becomes of
+-- this lease, the next one is told that an attempt may have begun.
 -- Looks at up to 500 entries, and removes those on the way whose envelope is empty (cancelled) or missing.
 -- A lease comes before its entry goes: in two places a job is found again.
 local jobs, leases, scheduled, meta, bell = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -23,7 +25,7 @@ local earliest = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 local wait = earliest[2] and math.max(0, earliest[2] - now) or -1
 if settings[2] == '1' then return {1, 0, -1} end
 
-local answer, updates, empty, met, taken = {0, 0, wait}, {}, {}, {}, {}
+local answer, updates, empty, met, taken, marked = {0, 0, wait}, {}, {}, {}, {}, {}
 local stamp = struct.pack('>I8', time[1] * 1000000 + time[2]) .. process
 local deadline = string.format('%.0f', now + lease)  -- a number would be formatted for every job
 local count, seen = 0, 0
@@ -47,6 +49,10 @@ for lane = step == 1 and 6 or 9, step == 1 and 9 or 6, step do
         updates[2 * count] = member
         answer[2 * count + 2] = member
         answer[2 * count + 3] = envelope
+        if envelope:byte() == 90 then
+          marked[#marked + 1] = id
+          marked[#marked + 1] = '\165' .. envelope:sub(2)
+        end
       end
     end
     offset = offset + #ids
@@ -60,6 +66,7 @@ if seen > 0 then redis.call('ZREM', leases, '') end  -- a removal first lets the
 -- Redis searches a small sorted set from end to end; a long member makes it a tree, for as long as the set lives.
 local long = count > 31 and string.rep('-', 65)
 if long then redis.call('ZADD', leases, deadline, long) end
+if #marked > 0 then redis.call('HSET', jobs, unpack(marked)) end
 if count > 0 then redis.call('ZADD', leases, unpack(updates)) end
 if long then redis.call('ZREM', leases, long) end
 for lane, entries in pairs(met) do redis.call('LTRIM', KEYS[lane], entries, -1) end

@@ -22,6 +22,8 @@ for _, entry in ipairs(redis.call('LRANGE', quarantine, 0, 499)) do
     local member = id .. struct.pack('>I8', time[1] * 1000000 + time[2]) .. process .. entry:sub(17)
     redis.call('ZADD', leases, now + lease, member)
     answer[4], answer[5] = member, envelope
+    -- As reserve-jobs does.
+    if envelope:byte() == 90 then redis.call('HSET', jobs, id, '\165' .. envelope:sub(2)) end
     break
   elseif envelope == '' then
     redis.call('HINCRBY', KEYS[4], 'cancelled', -redis.call('HDEL', jobs, id))

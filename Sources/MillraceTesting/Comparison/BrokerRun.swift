@@ -44,7 +44,10 @@ final class BrokerRun {
             let id = JobID(at: start + .milliseconds(number), using: &generator)
             return QueuedJob(
                 id: id, priority: .normal, delay: .zero,
-                envelope: JobEnvelope(kind: "comparison.test", createdAt: id.time, payload: Array("\(number)".utf8)))
+                envelope: JobEnvelope(
+                    kind: "comparison.test", createdAt: id.time, payload: Array("\(number)".utf8),
+                    rowPart: number % 2 == 0
+                        ? JobEnvelope.RowPart(priority: .normal, dueAt: nil, tags: ["\(number)"]) : nil))
         }
         comparedSubject = subject
         memory = MemoryBroker(clock: clock)
@@ -203,7 +206,8 @@ final class BrokerRun {
             let jobs = reservation.jobs.map { job in
                 let token = job.lease.token
                 return
-                    "\(job.lease.id) in \(job.lease.queue) from \(token.lane) by \(token.process): \(job.envelope.count)"
+                    "\(job.lease.id) in \(job.lease.queue) from \(token.lane) by \(token.process): \(job.envelope) "
+                    + "\(job.isFirst ? "for the first time" : "")"
             }
             // What a paused queue says of its jobs is nobody's concern.
             let rest =

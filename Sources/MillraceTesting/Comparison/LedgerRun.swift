@@ -84,17 +84,51 @@ final class LedgerRun {
             return await both { side in
                 "\(try await side.ledger.claim(requests, process: process).map(Self.described))"
             }
+        case .adopt(let entries, let process):
+            var seen: Set<Int> = []
+            let entries = entries.filter { seen.insert($0.job).inserted }
+            return await both { side in
+                let now = try await side.now()
+                try await side.ledger.adopt(entries.map { self.unrecorded($0, process, now: now) })
+                return ""
+            }
         case .record(let entries):
             let rows = try await model.ledger.jobs(ids)
             var seen: Set<Int> = []
-            let outcomes = entries.filter { seen.insert($0.job).inserted }.map { entry in
-                let attempt = max(1, (rows[ids[entry.job]]?.attempt ?? 0) + entry.attemptOffset)
-                return Outcome(id: ids[entry.job], attempt: attempt, ending: entry.ending)
+            let entries = entries.filter { seen.insert($0.job).inserted }
+            return await both { side in
+                let now = try await side.now()
+                let outcomes = entries.map { entry in
+                    let row = rows[self.ids[entry.job]]
+                    let isFirst = entry.isUnclaimed && row == nil
+                    let attempt = isFirst ? 1 : max(1, (row?.attempt ?? 0) + entry.attemptOffset)
+                    let first = LedgerStep.AdoptedEntry(job: entry.job, standing: .running, token: 30, dueTens: 0)
+                    return Outcome(
+                        id: self.ids[entry.job], attempt: attempt, ending: entry.ending,
+                        unclaimed: entry.isUnclaimed ? self.unrecorded(first, 1, now: now) : nil)
+                }
+                return "\(try await side.ledger.record(outcomes).map(Self.described))"
             }
-            return await both { side in "\(try await side.ledger.record(outcomes).map(Self.described))" }
         default:
             return await runSimple(step)
         }
+    }
+
+    /// A job as the broker's copy of it tells the ledger.
+    ///
+    /// It says when it is due: else it would be due since its id was made, and where time passes by what rows say alone, as in
+    /// `advanceClock` of a real store, ids grow no older.
+    private func unrecorded(_ entry: LedgerStep.AdoptedEntry, _ process: Int, now: Timestamp) -> UnrecordedJob {
+        let number = entry.job
+        let job = NewJob(
+            id: ids[number], kind: kinds[number % kinds.count], queue: queue(of: number),
+            priority: Priority.allCases[number % 4], payload: Array("{\"adopted\":\(number)}".utf8),
+            dueAt: now + .seconds(entry.dueTens * 600), maxAttempts: 1 + number % 3)
+        return UnrecordedJob(
+            job, entry.standing,
+            token: entry.token.map {
+                LeaseToken(reservedAtMicroseconds: $0, process: ProcessID(number: UInt64(process)), lane: .normal)
+            })
     }
 
     private func runSimple(_ step: LedgerStep) async -> (model: String, subject: String) {
@@ -129,7 +163,7 @@ final class LedgerRun {
                     query.before = page.next
                 } while query.before != nil
                 return "\(listed)"
-            case .accept, .claim, .record, .pass, .again: break
+            case .accept, .claim, .adopt, .record, .pass, .again: break
             }
             return ""
         }

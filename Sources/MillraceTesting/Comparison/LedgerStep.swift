@@ -25,10 +25,20 @@ enum LedgerStep: Sendable {
         /// Added to the attempt that the model has.
         var attemptOffset: Int
         var ending: Outcome.Ending
+        /// Brings its job along, as a first attempt does that began without a row.
+        var isUnclaimed = false
+    }
+
+    struct AdoptedEntry: Sendable {
+        var job: Int
+        var standing: UnrecordedJob.Standing
+        var token: UInt64?
+        var dueTens: Int
     }
 
     case accept([NewEntry], key: Int?, digest: UInt8)
     case claim([ClaimEntry], process: Int)
+    case adopt([AdoptedEntry], process: Int)
     case record([OutcomeEntry])
     case cancel(job: Int)
     case flagAgain(job: Int)
@@ -68,7 +78,14 @@ enum LedgerStep: Sendable {
         func job() -> Int { number(0...jobCount - 1) }
 
         switch number(1...100) {
-        case 1...14:
+        case 1...3:
+            return .adopt(
+                several(3) {
+                    AdoptedEntry(
+                        job: job(), standing: [.ready, .running, .cancelled][number(0...2)],
+                        token: isOneIn(2) ? UInt64(number(1...60)) : nil, dueTens: number(0...3))
+                }, process: number(1...3))
+        case 4...14:
             return .accept(
                 several(4) {
                     NewEntry(
@@ -86,7 +103,7 @@ enum LedgerStep: Sendable {
                 several(4) {
                     OutcomeEntry(
                         job: job(), attemptOffset: isOneIn(5) ? number(-1...1) : 0,
-                        ending: ending(number(0...9), number(0...3)))
+                        ending: ending(number(0...9), number(0...3)), isUnclaimed: isOneIn(4))
                 })
         case 67...69: return .cancel(job: job())
         case 70: return .flagAgain(job: job())

@@ -25,7 +25,7 @@ package struct BrokerConformance: Sendable, CustomTestStringConvertible {
 
     package static let allCases: [BrokerConformance] =
         enqueueing + reserving + ending + leasing + reclaiming + promoting + cancelling + waiting + describing
-        + quarantining
+        + quarantining + entrusting
 
     package func run(on harness: any BrokerHarness) async throws {
         try await body(BrokerTrial(harness: harness))

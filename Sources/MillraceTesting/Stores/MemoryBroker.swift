@@ -9,9 +9,9 @@ import Synchronization
 public final class MemoryBroker: JobBroker {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
-        case enqueue, reserve, complete, retry, release, extend, redeclare, reclaim, releaseAll, promote, cancel, knows
-        case reserveSuspect, quarantine, configure, epoch, serverID, memory, status, waitForWork, report, workers,
-            withdraw
+        case enqueue, reserve, complete, retry, release, extend, redeclare, reclaim, releaseAll, promote, cancel, find
+        case knows, reserveSuspect, quarantine, configure, epoch, serverID, memory, status, waitForWork, report
+        case workers, withdraw
     }
 
     private struct Waiter {
@@ -186,6 +186,12 @@ public final class MemoryBroker: JobBroker {
             entry.cancel(id, token: token)
         } afterwards: {
             self.announce(.cancelled(id, token))
+        }
+    }
+
+    public func find(_ id: JobID) async throws(BrokerError) -> FoundJob? {
+        try perform(.find) { state, now in
+            state.queues.values.sorted { $0.name < $1.name }.lazy.compactMap { $0.find(id, now: now) }.first
         }
     }
 

@@ -9,7 +9,7 @@ import Synchronization
 public final class MemoryLedger: JobLedger {
     /// The verbs that can be made to fail.
     public enum Verb: String, Sendable, CaseIterable {
-        case accept, claim, record, recordStep, steps, summaries, jobs, list, cancel, flagAgain, reopen, flagged
+        case accept, claim, adopt, record, recordStep, steps, summaries, jobs, list, cancel, flagAgain, reopen, flagged
         case clearFlags, pushable, unfinished, blame, flaggedCounts
         case finishedCounts, maintain, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch, lockRebuild
         case poolCounts, setPoolCount
@@ -63,6 +63,10 @@ public final class MemoryLedger: JobLedger {
 
     public func claim(_ requests: [ClaimRequest], process: ProcessID) async throws(LedgerError) -> [ClaimVerdict] {
         try perform(.claim) { table, now in table.claim(requests, process: process, now: now) }
+    }
+
+    public func adopt(_ jobs: [UnrecordedJob]) async throws(LedgerError) {
+        try perform(.adopt) { table, now in table.adopt(jobs, now: now) }
     }
 
     public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {

@@ -78,14 +78,16 @@ struct MemoryQueue: Sendable {
                 let id = ids[met]
                 met += 1
                 seen += 1
-                guard let envelope = envelopes[id], !envelope.isEmpty else {
+                guard var envelope = envelopes[id], !envelope.isEmpty else {
                     envelopes[id] = nil
                     continue
                 }
+                let isFirst = JobEnvelope.markReserved(&envelope)
+                envelopes[id] = envelope
                 let token = LeaseToken(reservedAtMicroseconds: micros, process: process, lane: lane)
                 let lease = Lease(id: id, queue: name, token: token)
                 leases[lease] = now + Limits.lease
-                jobs.append(LeasedJob(lease: lease, envelope: envelope))
+                jobs.append(LeasedJob(lease: lease, envelope: envelope, isFirst: isFirst))
             }
             lanes[lane] = Array(ids.dropFirst(met))
         }
@@ -98,15 +100,17 @@ struct MemoryQueue: Sendable {
         if isPaused { return Reservation(isPaused: true) }
         for _ in 0..<Self.seenMax where !quarantine.isEmpty {
             let suspect = quarantine.removeFirst()
-            guard let envelope = envelopes[suspect.id], !envelope.isEmpty else {
+            guard var envelope = envelopes[suspect.id], !envelope.isEmpty else {
                 envelopes[suspect.id] = nil
                 continue
             }
+            let isFirst = JobEnvelope.markReserved(&envelope)
+            envelopes[suspect.id] = envelope
             let token = LeaseToken(reservedAtMicroseconds: micros, process: process, lane: suspect.lane)
             let lease = Lease(id: suspect.id, queue: name, token: token)
             leases[lease] = now + Limits.lease
             return Reservation(
-                jobs: [LeasedJob(lease: lease, envelope: envelope)], isMoreReady: !quarantine.isEmpty)
+                jobs: [LeasedJob(lease: lease, envelope: envelope, isFirst: isFirst)], isMoreReady: !quarantine.isEmpty)
         }
         return Reservation(isMoreReady: !quarantine.isEmpty)
     }
@@ -196,6 +200,20 @@ struct MemoryQueue: Sendable {
     }
 
     func knows(_ id: JobID) -> Bool { envelopes[id] != nil }
+
+    func find(_ id: JobID, now: Timestamp) -> FoundJob? {
+        guard let envelope = envelopes[id], !envelope.isEmpty else { return nil }
+        let token = leases.keys.filter { $0.id == id }.map(\.token).max()
+        let place: FoundJob.Place =
+            if let token {
+                .leased(token)
+            } else if let entry = scheduled[id] {
+                .scheduled(max(entry.due - now, .zero))
+            } else {
+                .ready
+            }
+        return FoundJob(id: id, queue: name, envelope: envelope, place: place)
+    }
 
     mutating func configure(isPaused: Bool, epoch: Epoch?) {
         self.isPaused = isPaused

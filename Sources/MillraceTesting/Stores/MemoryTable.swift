@@ -84,6 +84,8 @@ struct MemoryTable: Sendable {
         }
         for (index, job) in submission.jobs.enumerated() { try Self.check(job, index, now: now) }
         for job in submission.jobs where rows[job.id] == nil {
+            var job = job
+            job.durability = .postgres
             var life = JobLifecycle(of: job, now: now)
             life.isFlagged = life.isFlagged || submission.isFlagged
             rows[job.id] = Row(job: job, createdAt: now, life: life)
@@ -111,8 +113,19 @@ struct MemoryTable: Sendable {
         }
     }
 
+    mutating func adopt(_ jobs: [UnrecordedJob], now: Timestamp) {
+        precondition(jobs.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) jobs in one call")
+        for unrecorded in jobs where rows[unrecorded.job.id] == nil {
+            let createdAt = min(unrecorded.job.id.time, now)
+            rows[unrecorded.job.id] = Row(
+                job: unrecorded.job, createdAt: createdAt, life: JobLifecycle(of: unrecorded, now: now))
+            ensureQueue(unrecorded.job.queue)
+        }
+    }
+
     mutating func record(_ outcomes: [Outcome], now: Timestamp) -> [RecordVerdict] {
         outcomes.map { outcome in
+            if let unclaimed = outcome.unclaimed { adopt([unclaimed], now: now) }
             guard var row = rows[outcome.id] else { return .fenced }
             let verdict = row.life.record(Self.storable(outcome.ending), attempt: outcome.attempt, now: now)
             rows[outcome.id] = row

@@ -91,12 +91,13 @@ extension JobFetcher {
     private func fetchSuspect(from queues: [QueueName]) async throws(BrokerError) -> Bool {
         for queue in queues {
             guard let epoch = await epochs.known(queue)?.epoch else { continue }
+            let start = ContinuousClock.now
             do throws(BrokerError) {
                 let reservation = try await broker.reserveSuspect(
                     from: queue, epoch: epoch, process: configuration.process)
                 if reservation.isPaused, mayCheckPause(of: queue) { await copyPause(of: queue, over: true) }
                 guard !reservation.jobs.isEmpty else { continue }
-                await take(reservation.jobs, from: queue, isAlone: true)
+                await take(reservation.jobs, from: queue, askedAt: start, isAlone: true)
                 return true
             } catch {
                 guard error.code == .epochMismatch else { throw error }

@@ -6,7 +6,10 @@ import NIOCore
 
 /// Takes jobs: reserves as many as there are free slots, claims them in the ledger, and starts those whose claim is granted.
 ///
-/// No handler starts without a claim. A claim whose outcome is unknown is repeated with the same token, which is idempotent,
+/// No handler starts without a claim, but for the first attempt of a job with durability `redis`, whose reservation says that it is
+/// the first one: there is no row to claim yet. Any later reservation is claimed, by a row that is made where there is none.
+///
+/// A claim whose outcome is unknown is repeated with the same token, which is idempotent,
 /// while the lease is extended, for as long as it takes; meanwhile nothing else is reserved, since the ledger is away.
 ///
 /// Change together: design "claim", `ClaimVerdict`, `JobFetcherTests`.
@@ -99,12 +102,13 @@ actor JobFetcher {
             let free = await runner.freeSlots
             guard free > 0, !isStopping else { break }
             guard let epoch = await epochs.known(queue)?.epoch else { continue }
+            let start = ContinuousClock.now
             guard let reservation = try await reserve(free, from: queue, epoch: epoch) else { continue }
             round.nextDue = [round.nextDue, reservation.nextDue].compactMap { $0 }.min()
             if reservation.isPaused, mayCheckPause(of: queue) { await copyPause(of: queue, over: true) }
             guard !reservation.jobs.isEmpty else { continue }
             round.didReserve = true
-            await take(reservation.jobs, from: queue)
+            await take(reservation.jobs, from: queue, askedAt: start)
         }
         return round
     }
@@ -131,17 +135,41 @@ actor JobFetcher {
         try await broker.waitForWork(in: configuration.queues, timeout: timeout)
     }
 
-    /// - Parameter isAlone: nothing else runs in this process.
-    func take(_ jobs: [LeasedJob], from queue: QueueName, isAlone: Bool = false) async {
+    /// A reserved job that this worker can run.
+    private struct Candidate {
+        let lease: Lease
+        let envelope: JobEnvelope
+        let handler: JobHandler
+        /// The ledger need not have a row of it.
+        var unrecorded: NewJob? { envelope.job(id: lease.id, queue: lease.queue) }
+    }
+
+    /// - Parameters:
+    ///   - askedAt: before the reservation.
+    ///   - isAlone: nothing else runs in this process.
+    func take(
+        _ jobs: [LeasedJob], from queue: QueueName, askedAt: ContinuousClock.Instant, isAlone: Bool = false
+    ) async {
         await keeper.adopt(jobs)
         Failpoint.reached(.reservedNotClaimed)
-        var readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)] = [:]
+        var readable: [Lease: Candidate] = [:]
+        var claimed: [Lease] = []
+        var unbegun: [UnrecordedJob] = []
         var unknown: [(Lease, Duration)] = []
         for job in jobs {
             do throws(EnvelopeError) {
                 let envelope = try JobEnvelope(decoding: job.envelope)
                 if let handler = handlers.handler(for: envelope.kind) {
-                    readable[job.lease] = (envelope, handler)
+                    let candidate = Candidate(lease: job.lease, envelope: envelope, handler: handler)
+                    readable[job.lease] = candidate
+                    if job.isFirst, let unrecorded = candidate.unrecorded {
+                        if mayStartFirst(envelope, askedAt: askedAt) {
+                            await startFirst(candidate, unrecorded)
+                            continue
+                        }
+                        unbegun.append(UnrecordedJob(unrecorded, .ready))
+                    }
+                    claimed.append(job.lease)
                 } else {
                     unknown.append((job.lease, Self.unknownKindDelay(since: envelope.createdAt)))
                     logger.warning(
@@ -149,13 +177,47 @@ actor JobFetcher {
                         metadata: [.jobID: "\(job.lease.id)", .jobKind: "\(envelope.kind)", .queue: "\(queue)"])
                 }
             } catch {
+                if JobEnvelope.mayBeOnlyCopy(job.envelope), await !hasRow(job.lease.id) {
+                    logger.error(
+                        "envelope kept, which this release cannot read",
+                        metadata: [.jobID: "\(job.lease.id)", .queue: "\(queue)", .error: "\(error)"])
+                    unknown.append((job.lease, Self.missingRowDelay))
+                    continue
+                }
                 // The job itself is in the ledger; the sweep pushes a sound copy.
                 logger.error("envelope dropped", metadata: [.jobID: "\(job.lease.id)", .error: "\(error)"])
                 await writer.acknowledge([job.lease], .complete(isAnnounced: false))
             }
         }
         for (lease, delay) in unknown { await writer.acknowledge([lease], .retry(after: delay)) }
-        await claim(jobs.map(\.lease).filter { readable[$0] != nil }, readable, isAlone: isAlone)
+        // The claim says whether they may begin.
+        if !unbegun.isEmpty { await adopt(unbegun) }
+        await claim(claimed, readable, isAlone: isAlone)
+    }
+
+    /// False also when the ledger does not answer.
+    private func hasRow(_ id: JobID) async -> Bool {
+        do throws(LedgerError) {
+            return try await ledger.summaries([id])[id] != nil
+        } catch {
+            logger.debug("row not read", metadata: [.jobID: "\(id)", .error: "\(error)"])
+            return false
+        }
+    }
+
+    /// Whether a first attempt needs no claim: it has not expired, and its lease stands for certain, so that no other attempt can have
+    /// begun, let alone ended.
+    private func mayStartFirst(_ envelope: JobEnvelope, askedAt: ContinuousClock.Instant) -> Bool {
+        (envelope.expiresAt.map { $0 > Timestamp.now() } ?? true)
+            && ContinuousClock.now - askedAt < configuration.unclaimedStartMax
+    }
+
+    /// Starts what nobody has to be asked for.
+    private func startFirst(_ job: Candidate, _ unrecorded: NewJob) async {
+        let claim = Claim(attempt: 1, failures: 0, maxAttempts: unrecorded.maxAttempts)
+        await start(
+            job, claim,
+            unclaimed: UnrecordedJob(unrecorded, .running, token: job.lease.token, startedAt: Timestamp.now()))
     }
 
     /// 5 s growing to 5 min, by the job's age.
@@ -163,19 +225,22 @@ actor JobFetcher {
         min(max(Timestamp.now() - creation, .seconds(5)), .seconds(300))
     }
 
-    private func claim(
-        _ leases: [Lease], _ readable: [Lease: (envelope: JobEnvelope, handler: JobHandler)], isAlone: Bool
-    ) async {
+    private func claim(_ leases: [Lease], _ readable: [Lease: Candidate], isAlone: Bool) async {
         var requests = leases.map { ClaimRequest(lease: $0, isAlone: isAlone) }
+        var adopted: Set<JobID> = []
         while !requests.isEmpty {
             guard let verdicts = await claimCertainly(requests) else { return }
             var stale: [Lease] = []
+            var rowless: [(request: ClaimRequest, job: NewJob)] = []
             for (request, verdict) in zip(requests, verdicts) {
                 if case .run(let claim) = verdict, let job = readable[request.lease] {
-                    await start(request.lease, job.envelope, claim, job.handler)
+                    await start(job, claim)
                 } else if Safeguard.claim.isOff, let job = readable[request.lease] {
-                    let unclaimed = Claim(attempt: 1, failures: 0, maxAttempts: 1)
-                    await start(request.lease, job.envelope, unclaimed, job.handler)
+                    await start(job, Claim(attempt: 1, failures: 0, maxAttempts: 1))
+                } else if verdict == .missing || verdict == .pruned, let job = readable[request.lease]?.unrecorded,
+                    adopted.insert(job.id).inserted
+                {
+                    rowless.append((request, job))
                 } else if case .stale = verdict, !request.isForced {
                     stale.append(request.lease)
                 } else {
@@ -186,15 +251,42 @@ actor JobFetcher {
                 await copyPause(of: queue, over: false)
             }
             requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true, isAlone: isAlone) }
+            if !rowless.isEmpty {
+                // Their first attempts may have begun, and left no row.
+                guard await adopt(rowless.map { UnrecordedJob($0.job, .running) }) else {
+                    await writer.acknowledge((rowless.map(\.request) + requests).map(\.lease), .release)
+                    return
+                }
+                Failpoint.reached(.adoptedNotClaimed)
+                requests += rowless.map(\.request)
+            }
         }
     }
 
-    private func start(_ lease: Lease, _ envelope: JobEnvelope, _ claim: Claim, _ handler: JobHandler) async {
+    /// Gives jobs their rows, however long that takes; false when this process is asked to end before that.
+    @discardableResult
+    private func adopt(_ jobs: [UnrecordedJob]) async -> Bool {
+        var backoff = LoopBackoff()
+        while !isStopping, !Task.isCancelled {
+            do throws(LedgerError) {
+                try await ledger.adopt(jobs)
+                return true
+            } catch {
+                logger.debug("adoption repeated", metadata: [.count: "\(jobs.count)", .error: "\(error)"])
+                await eventLoop.sleep(for: backoff.next())
+            }
+        }
+        return false
+    }
+
+    private func start(_ job: Candidate, _ claim: Claim, unclaimed: UnrecordedJob? = nil) async {
         // The ledger may have been slow: what was lost or cancelled meanwhile is another's, and nothing would tell the handler.
-        guard await keeper.holds(lease) else { return }
+        guard await keeper.holds(job.lease) else { return }
         Failpoint.reached(.claimedNotStarted)
-        await runner.start(ClaimedJob(lease: lease, envelope: envelope, claim: claim, handler: handler))
-        await keeper.setDuration(handler.options.lease, of: [lease])
+        await runner.start(
+            ClaimedJob(
+                lease: job.lease, envelope: job.envelope, claim: claim, handler: job.handler, unclaimed: unclaimed))
+        await keeper.setDuration(job.handler.options.lease, of: [job.lease])
     }
 
     /// Claims until the ledger's answer is certain; nil when this process is asked to end before that.

@@ -99,7 +99,8 @@ actor JobRunner {
         jobLogger[metadataKey: LogKey.attempt.rawValue] = "\(job.claim.attempt)"
         let context = JobContext(
             id: lease.id, kind: job.envelope.kind, queue: lease.queue, claim: job.claim,
-            deadline: .now + job.envelope.timeout, logger: jobLogger, submitter: submitter)
+            deadline: .now + job.envelope.timeout, logger: jobLogger, submitter: submitter,
+            unclaimed: job.unclaimed)
         running[lease] = Run(job: job, context: context)
         // Not a child: see the type's own words. `drain` waits until it has handed over its outcome.
         let task = Task(executorPreference: job.handler.options.isBlocking ? blockingExecutor : nil) {
@@ -184,7 +185,8 @@ actor JobRunner {
         if run.context.committedOutcome.verdict != nil {
             await writer.acknowledge([lease], .complete(isAnnounced: true))
         } else if let ending = ending(of: run, result) {
-            let outcome = Outcome(id: lease.id, attempt: run.job.claim.attempt, ending: ending)
+            let outcome = Outcome(
+                id: lease.id, attempt: run.job.claim.attempt, ending: ending, unclaimed: run.job.unclaimed)
             await writer.record(outcome, of: lease)
         } else {
             await keeper.forget([lease])
@@ -219,6 +221,7 @@ actor JobRunner {
         // Not at once: what interrupted this run would interrupt the next one too.
         case is RunInterrupted: .snooze(.milliseconds(.random(in: 500...2000)))
         case let error as LedgerError where error.isStoreAway: .snooze(.milliseconds(.random(in: 500...2000)))
+        case let error as BrokerError where error.isStoreAway: .snooze(.milliseconds(.random(in: 500...2000)))
         default: failure(of: run, Self.bounded("\(error)"))
         }
     }
@@ -239,10 +242,12 @@ actor JobRunner {
     }
 }
 
-/// A job that may run: reserved, readable, known and claimed.
+/// A job that may run: reserved, readable, known and claimed, or in its first attempt with durability `redis`.
 struct ClaimedJob: Sendable {
     let lease: Lease
     let envelope: JobEnvelope
     let claim: Claim
     let handler: JobHandler
+    /// Of a first attempt without a row; nil when it was claimed.
+    var unclaimed: UnrecordedJob?
 }

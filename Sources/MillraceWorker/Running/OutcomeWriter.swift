@@ -135,6 +135,9 @@ actor OutcomeWriter {
             Failpoint.reached(.endedNotRecorded)
             do throws(LedgerError) {
                 let verdicts = try await ledger.record(batch.map(\.outcome))
+                if batch.contains(where: { $0.outcome.unclaimed != nil }) {
+                    Failpoint.reached(.insertedNotAcknowledged)
+                }
                 // Not to the full at once: an outcome that is tried again would spoil each of those batches.
                 recordBatchMax = min(recordBatchMax * 2, Limits.storeBatchMax)
                 backoff.reset()

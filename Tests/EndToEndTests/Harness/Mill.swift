@@ -132,10 +132,16 @@ final class Mill: @unchecked Sendable {
     }
 
     /// Submits jobs of one kind in batches; the ids that were answered.
-    func submit(_ count: Int, kind: String, payload: (Int) -> String, batch: Int = 1000) async throws -> [String] {
+    ///
+    /// - Parameter more: members of each besides.
+    func submit(
+        _ count: Int, kind: String, payload: (Int) -> String, more: String = "", batch: Int = 1000
+    ) async throws -> [String] {
         var ids: [String] = []
         for start in stride(from: 0, to: count, by: batch) {
-            let jobs = (start..<min(start + batch, count)).map { "{\"kind\":\"\(kind)\",\"payload\":\(payload($0))}" }
+            let jobs = (start..<min(start + batch, count)).map {
+                "{\"kind\":\"\(kind)\",\"payload\":\(payload($0))\(more)}"
+            }
             let answer = try await request("POST", "/v1/jobs:batch", "[" + jobs.joined(separator: ",") + "]")
             guard answer.status == 202, let batchIDs = answer.json["ids"] as? [String] else {
                 throw Refused(status: answer.status, body: String(decoding: answer.body, as: UTF8.self))

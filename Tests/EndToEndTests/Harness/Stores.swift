@@ -27,6 +27,13 @@ final class Stores: Sendable {
     /// PostgreSQL's immediate shutdown: no checkpoint, every connection cut, as after a power loss.
     func killPostgres() async throws { try await end(postgresPID, SIGQUIT) }
 
+    /// To the server and all its sessions, which are processes of their own.
+    func signalPostgres(_ signal: Int32) async {
+        let server = postgresPID
+        let children = (try? await run(["pgrep", "-P", "\(server)"])) ?? ""
+        for pid in [server] + children.split(separator: "\n").compactMap({ Int32($0) }) { kill(pid, signal) }
+    }
+
     func redis(_ arguments: String...) async throws -> String {
         try await run(["redis-cli", "-u", try await redisURL(), "--raw"] + arguments).trimmingNewline
     }

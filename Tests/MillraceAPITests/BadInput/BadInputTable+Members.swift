@@ -63,7 +63,6 @@ extension BadInputTable {
         .invalid("a second queue, escaped", #""queue":"a","\u0071ueue":"b""#, at: "/queue", says: "more than once"),
         .invalid("uniqueness", #""unique":{"for":"1h"}"#, at: "/unique", says: "not available yet"),
         .invalid("a key", #""key":"customer-1""#, at: "/key", says: "not available yet"),
-        .invalid("durability redis", #""durability":"redis""#, at: "/durability", says: "not available yet"),
         .invalid("an unknown durability", #""durability":"paper""#, at: "/durability"),
         .invalid("a durability that is a number", #""durability":1"#, at: "/durability"),
     ]

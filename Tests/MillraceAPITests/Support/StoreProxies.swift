@@ -101,6 +101,11 @@ final class CountingBroker: JobBroker {
         try await base.cancel(id, token: token, in: queue)
     }
 
+    func find(_ id: JobID) async throws(BrokerError) -> FoundJob? {
+        try await pass()
+        return try await base.find(id)
+    }
+
     func knows(_ ids: [JobID], in queue: QueueName) async throws(BrokerError) -> [Bool] {
         try await base.knows(ids, in: queue)
     }
@@ -186,6 +191,10 @@ final class StallingLedger: JobLedger {
 
     func claim(_ requests: [ClaimRequest], process: ProcessID) async throws(LedgerError) -> [ClaimVerdict] {
         try await base.claim(requests, process: process)
+    }
+
+    func adopt(_ jobs: [UnrecordedJob]) async throws(LedgerError) {
+        try await base.adopt(jobs)
     }
 
     func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {

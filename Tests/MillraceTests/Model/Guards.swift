@@ -25,6 +25,20 @@ struct Guards {
     }
 
     var claim = Claim.required
+    /// The job is accepted into the broker alone, and gets its row late.
+    var isEntrusted = false
+    /// The first reservation of such a job marks it, so that every later one is claimed.
+    var marksEnvelope = true
+    /// What needs no claim starts while its lease stands for certain.
+    var startsHeldOnly = true
+    /// What is claimed without a row gets one first, in the attempt that may have begun.
+    var adoptsAsRunning = true
+    /// Of an attempt without a claim the outcome makes a row only where there is none by then.
+    var insertsOnce = true
+    /// A cancellation of a job without a row counts the attempt that may have begun.
+    var countsCancelled = true
+    /// Whoever cancels a job without a row looks once more for an attempt that began meanwhile.
+    var looksAgain = true
     var fence = Fence.strict
     var sweep = Sweep.all
     /// The ledger, not the broker, numbers attempts.

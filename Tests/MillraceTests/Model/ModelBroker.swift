@@ -9,6 +9,8 @@ struct ModelBroker: Hashable {
     }
 
     var envelope = Envelope.none
+    /// It is the only copy of a job, and was never reserved.
+    var isFresh = false
     /// Entries in the lane: one, or two after a fault.
     var entries: UInt8 = 0
     /// Entries in the suspects' lane.
@@ -31,6 +33,7 @@ struct ModelBroker: Hashable {
         if answersBusy, envelope == .empty || isLeased || holds(lastToken) { return false }
         guard envelope == .none else { return true }
         envelope = .full
+        isFresh = false
         if isDueLater { isScheduled = true } else if isSuspect { suspects += 1 } else { entries += 1 }
         return true
     }
@@ -39,7 +42,7 @@ struct ModelBroker: Hashable {
     mutating func reserve(_ token: UInt8, isCounted: Bool) -> Bool {
         entries -= 1
         guard envelope == .full else {
-            envelope = .none
+            forget()
             return false
         }
         leases = leases.0 == 0 ? (token, 0) : (max(token, leases.0), min(token, leases.0))
@@ -56,26 +59,27 @@ struct ModelBroker: Hashable {
 
     mutating func quarantine(_ token: UInt8) {
         guard end(token) else { return }
-        if envelope == .full { suspects += 1 } else { envelope = .none }
+        if envelope == .full { suspects += 1 } else { forget() }
     }
 
     mutating func complete(_ token: UInt8) {
-        if end(token) { envelope = .none }
+        if end(token) { forget() }
     }
 
     mutating func retry(_ token: UInt8) {
         guard end(token) else { return }
-        if envelope == .full { isScheduled = true } else { envelope = .none }
+        if envelope == .full { isScheduled = true } else { forget() }
     }
 
     mutating func release(_ token: UInt8) {
         guard end(token) else { return }
-        if envelope == .full { entries += 1 } else { envelope = .none }
+        if envelope == .full { entries += 1 } else { forget() }
     }
 
     mutating func redeclare(_ token: UInt8) {
         guard envelope == .none else { return }
         envelope = .full
+        isFresh = false
         leases = leases.0 == 0 ? (token, 0) : (max(token, leases.0), min(token, leases.0))
     }
 
@@ -92,7 +96,13 @@ struct ModelBroker: Hashable {
         let wasFree = isScheduled || suspects > 0
         isScheduled = false
         suspects = 0
+        isFresh = false
         envelope = wasLeased || wasFree ? .none : .empty
+    }
+
+    private mutating func forget() {
+        envelope = .none
+        isFresh = false
     }
 
     private mutating func end(_ token: UInt8) -> Bool {
@@ -102,14 +112,15 @@ struct ModelBroker: Hashable {
     }
 
     static func == (left: ModelBroker, right: ModelBroker) -> Bool {
-        left.envelope == right.envelope && left.entries == right.entries && left.suspects == right.suspects
-            && left.isScheduled == right.isScheduled
+        left.envelope == right.envelope && left.isFresh == right.isFresh && left.entries == right.entries
+            && left.suspects == right.suspects && left.isScheduled == right.isScheduled
             && left.leases == right.leases && left.isCurrent == right.isCurrent
             && left.reservations == right.reservations
     }
 
     func hash(into hasher: inout Hasher) {
         hasher.combine(envelope)
+        hasher.combine(isFresh)
         hasher.combine(entries)
         hasher.combine(suspects)
         hasher.combine(isScheduled)

@@ -32,7 +32,7 @@ struct ModelExplorer {
 
     private mutating func run() -> Result {
         let budget = FaultBudget(total: transitions.guards.faultsMax, of: transitions.guards.faults)
-        var initial = ModelState(budget: budget)
+        var initial = ModelState(budget: budget, isEntrusted: transitions.guards.isEntrusted)
         initial.canonicalize()
         _ = add(initial, from: -1, ModelTransitions.Event(name: ""))
         var index = 0
@@ -46,10 +46,12 @@ struct ModelExplorer {
             }
             index += 1
         }
-        if let stuck = firstUnable(to: { $0.row.state.isFinal }) {
-            return result(.neverEnds, at: stuck)
+        // What only the broker had, and the broker has lost, has ended in its own way.
+        let isOver = { (state: ModelState) in
+            state.row.isAbsent ? state.hasLostOnlyCopy : state.row.state.isFinal
         }
-        let isClean = { (state: ModelState) in state.row.state.isFinal && state.broker.isAbsent }
+        if let stuck = firstUnable(to: isOver) { return result(.neverEnds, at: stuck) }
+        let isClean = { (state: ModelState) in isOver(state) && state.broker.isAbsent }
         if let stuck = firstUnable(to: { isClean($0) }) { return result(.neverForgotten, at: stuck) }
         return Result(stateCount: states.count)
     }

@@ -18,6 +18,8 @@ struct ModelState: Hashable {
         /// One stands for more.
         var crashes: UInt8 = 0
         var isSuspect = false
+        /// The broker alone has the job.
+        var isAbsent = false
     }
 
     /// What a worker does next with the lease that it holds, or believes to hold.
@@ -46,6 +48,8 @@ struct ModelState: Hashable {
         var isOverruled = false
         /// Nothing else runs in its process.
         var isAlone = false
+        /// It was told that the attempt is the first one, which needs no claim.
+        var isFirst = false
 
         /// A handler of this attempt may be at work, or its outcome is still to be recorded.
         var isLive: Bool {
@@ -56,12 +60,11 @@ struct ModelState: Hashable {
         }
 
         static func < (left: Worker, right: Worker) -> Bool {
-            (left.step.rawValue, left.token, left.attempt, (left.isOverruled ? 1 : 0) + (left.isAlone ? 2 : 0))
-                < (
-                    right.step.rawValue, right.token, right.attempt,
-                    (right.isOverruled ? 1 : 0) + (right.isAlone ? 2 : 0)
-                )
+            (left.step.rawValue, left.token, left.attempt, left.traits)
+                < (right.step.rawValue, right.token, right.attempt, right.traits)
         }
+
+        private var traits: Int { (isOverruled ? 1 : 0) + (isAlone ? 2 : 0) + (isFirst ? 4 : 0) }
     }
 
     /// Somebody who pushes in steps, with others acting in between.
@@ -86,8 +89,12 @@ struct ModelState: Hashable {
     struct Canceller: Hashable {
         enum Step: UInt8 {
             case idle
+            /// Has found a job without a row in the broker.
+            case hasFound
             /// The ledger has it.
             case isUnderWay
+            /// The broker has it; looks for an attempt that the row does not know.
+            case looksAgain
             /// The broker has it; flags the job next, should it be open again.
             case wasTold
         }
@@ -95,8 +102,12 @@ struct ModelState: Hashable {
         var step = Step.idle
         /// The row's token when it was cancelled.
         var token: UInt8 = 0
+        /// There was no row, so an attempt may have begun without its knowledge.
+        var wroteRow = false
     }
 
+    /// The same in all states of one exploration.
+    private let isEntrusted: Bool
     var row = Row()
     var broker = ModelBroker()
     /// What a rewind brings back; nil before a snapshot was taken.
@@ -112,11 +123,19 @@ struct ModelState: Hashable {
     var recorded: UInt8 = 0
     /// Tokens of now are older than those before.
     var isClockBack = false
+    /// The broker has lost, or gone back to, what was the only copy.
+    var hasLostOnlyCopy = false
     var budget: FaultBudget
     var flaw: Flaw?
 
-    init(budget: FaultBudget) {
+    /// - Parameter isEntrusted: the broker alone has the job, and nobody but its workers pushes it.
+    init(budget: FaultBudget, isEntrusted: Bool = false) {
         self.budget = budget
+        self.isEntrusted = isEntrusted
+        guard isEntrusted else { return }
+        row.isAbsent = true
+        (broker.envelope, broker.isFresh, broker.entries) = (.full, true, 1)
+        submitter = Pusher()
     }
 
     enum Flaw: String {
@@ -129,6 +148,7 @@ struct ModelState: Hashable {
         case budgetExceeded = "there were more failures than the budget has"
         case startedInCompany = "a suspect started that was not alone"
         case buriedInCompany = "a crash buried a job that was not alone"
+        case unheardCancel = "a first attempt went on that had begun before its job's cancellation was over"
         case neverEnds = "the job is lost: there is no way to its end"
         case neverForgotten = "the broker never forgets the job"
     }
@@ -137,8 +157,8 @@ struct ModelState: Hashable {
         left.row == right.row && left.broker == right.broker && left.snapshot == right.snapshot
             && left.workers == right.workers && left.submitter == right.submitter && left.relay == right.relay
             && left.sweep == right.sweep && left.rebuild == right.rebuild && left.canceller == right.canceller
-            && left.recorded == right.recorded && left.isClockBack == right.isClockBack && left.budget == right.budget
-            && left.flaw == right.flaw
+            && left.recorded == right.recorded && left.isClockBack == right.isClockBack
+            && left.hasLostOnlyCopy == right.hasLostOnlyCopy && left.budget == right.budget && left.flaw == right.flaw
     }
 
     func hash(into hasher: inout Hasher) {
@@ -154,18 +174,21 @@ struct ModelState: Hashable {
         hasher.combine(canceller)
         hasher.combine(recorded)
         hasher.combine(isClockBack)
+        hasher.combine(hasLostOnlyCopy)
         hasher.combine(budget)
     }
 
     /// A holder that may still write with this attempt, so that nobody needs to push the job for it.
     var isHeldAlive: Bool {
-        [workers.0, workers.1].contains { $0.isLive && $0.attempt == row.attempt }
+        [workers.0, workers.1].contains { $0.isLive && (row.isAbsent ? $0.isFirst : $0.attempt == row.attempt) }
     }
 
     /// Names tokens, attempts and workers by their order, and forgets what can no longer matter: so there are finitely many
     /// states, however often a job is taken over.
     mutating func canonicalize() {
         if budget.left(.rewind) == 0 { snapshot = nil }
+        Self.forgetFirst(&workers.0)
+        Self.forgetFirst(&workers.1)
         canonicalizeAttempts()
         if workers.1 < workers.0 { workers = (workers.1, workers.0) }
         var names = [UInt8](repeating: 0, count: 64)
@@ -179,12 +202,18 @@ struct ModelState: Hashable {
         if workers.1 < workers.0 { workers = (workers.1, workers.0) }
     }
 
+    /// Once it has been recorded it does not matter whether an attempt was claimed.
+    private static func forgetFirst(_ worker: inout Worker) {
+        if !worker.isLive, worker.step != .leased { worker.isFirst = false }
+    }
+
     private mutating func canonicalizeAttempts() {
         // Where the broker numbers them, numbers to come must keep their meaning.
         guard broker.reservations == 0 else { return }
         if !workers.0.isLive { workers.0.attempt = 0 }
         if !workers.1.isLive { workers.1.attempt = 0 }
-        let attempts = [row.attempt, workers.0.attempt, workers.1.attempt]
+        // What begins without a claim is the first one, whatever others there are.
+        let attempts = [row.attempt, workers.0.attempt, workers.1.attempt] + (isEntrusted ? [1] : [])
         func rank(_ attempt: UInt8) -> UInt8 {
             attempt == 0 ? 0 : UInt8(Set(attempts).count { $0 != 0 && $0 <= attempt })
         }

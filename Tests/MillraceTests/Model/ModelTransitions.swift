@@ -108,8 +108,8 @@ struct ModelTransitions {
     }
 
     private func sweepAndRebuild(_ state: ModelState, _ emit: Emit) {
-        let isWanted = !state.row.state.isFinal && !state.row.isFlagged
-        let isTrusted = state.row.state == .running && state.isHeldAlive
+        let isWanted = !state.row.state.isFinal && !state.row.isFlagged && !state.row.isAbsent
+        let isTrusted = (state.row.state == .running || state.row.isAbsent) && state.isHeldAlive
         if guards.sweep != .absent {
             switch state.sweep.step {
             case .idle:
@@ -177,6 +177,9 @@ struct ModelTransitions {
         }
         if !state.broker.isAbsent || state.broker.isCurrent {
             fault(state, .flush, "broker LOSES all data", emit) { next in
+                next.hasLostOnlyCopy = next.hasLostOnlyCopy || next.row.isAbsent
+                // What it was told it has forgotten.
+                next.canceller.wroteRow = false
                 next.broker = ModelBroker()
                 next.broker.isCurrent = false
                 next.rebuild = ModelState.Pusher()
@@ -185,7 +188,10 @@ struct ModelTransitions {
         if state.budget.left(.rewind) > 0 {
             if state.snapshot == nil { change(state, "(a snapshot is taken)", emit) { $0.snapshot = $0.broker } }
             if let snapshot = state.snapshot, snapshot != state.broker {
-                fault(state, .rewind, "broker REWINDS to its snapshot", emit) { $0.broker = snapshot }
+                fault(state, .rewind, "broker REWINDS to its snapshot", emit) { next in
+                    next.hasLostOnlyCopy = guards.isEntrusted
+                    next.broker = snapshot
+                }
             }
         }
         if !state.isClockBack { fault(state, .clockBack, "broker's clock goes BACK", emit) { $0.isClockBack = true } }
@@ -196,6 +202,25 @@ struct ModelTransitions {
 
     private func operators(_ state: ModelState, _ emit: Emit) {
         switch state.canceller.step {
+        case .idle where state.row.isAbsent:
+            guard state.broker.envelope == .full else { break }
+            fault(state, .cancel, "an operator finds a job without a row, to cancel it", emit) { next in
+                next.canceller = ModelState.Canceller(step: .hasFound, token: next.broker.leases.0)
+            }
+        case .hasFound:
+            change(state, "an operator cancels what was found", emit) { next in
+                guard next.row.isAbsent else {
+                    let isOver = next.row.state.isFinal
+                    update(&next) { life in _ = life.cancel(now: now) }
+                    next.canceller = ModelState.Canceller(
+                        step: isOver ? .idle : .isUnderWay, token: isOver ? 0 : next.row.token)
+                    return
+                }
+                let token = next.canceller.token
+                next.row.attempt = token != 0 || guards.countsCancelled ? 1 : 0
+                (next.row.isAbsent, next.row.state, next.row.token) = (false, .cancelled, token)
+                next.canceller = ModelState.Canceller(step: .isUnderWay, token: token, wroteRow: true)
+            }
         case .idle:
             guard !state.row.state.isFinal else { break }
             fault(state, .cancel, "an operator cancels", emit) { next in
@@ -206,17 +231,33 @@ struct ModelTransitions {
         case .isUnderWay:
             change(state, "cancellation reaches the broker", emit) { next in
                 next.broker.cancel(next.canceller.token, sparesOthers: guards.cancelSparesOthers)
-                next.canceller = ModelState.Canceller(step: .wasTold)
+                let mayBeUnclaimed = next.canceller.wroteRow && next.canceller.token == 0
+                next.canceller = ModelState.Canceller(
+                    step: mayBeUnclaimed && guards.looksAgain ? .looksAgain : .wasTold, wroteRow: mayBeUnclaimed)
             }
             fault(state, .pusherCrash, "cancellation is LOST on its way to the broker", emit) { next in
                 next.canceller = ModelState.Canceller()
             }
+        case .looksAgain:
+            change(state, "canceller looks again", emit) { next in
+                for token in [state.broker.leases.0, state.broker.leases.1] where token != 0 {
+                    guard next.broker.envelope == .full else { break }
+                    next.broker.cancel(token, sparesOthers: guards.cancelSparesOthers)
+                }
+                next.canceller.step = .wasTold
+            }
+            fault(state, .pusherCrash, "canceller CRASHES", emit) { $0.canceller = ModelState.Canceller() }
         case .wasTold:
             change(state, "what was cancelled is flagged, should it be open again", emit) { next in
                 if guards.flagsAgain {
                     update(&next) { life in life.flagAgain() }
                     if next.relay.step != .idle { next.relay.isOutdated = true }
                 }
+                let isUnheard = [state.workers.0, state.workers.1].contains { worker in
+                    worker.isFirst && worker.step == .running && state.broker.holds(worker.token)
+                }
+                let isCertain = state.canceller.wroteRow && state.row.state == .cancelled && !state.hasLostOnlyCopy
+                if isUnheard, isCertain { next.flaw = .unheardCancel }
                 next.canceller = ModelState.Canceller()
             }
             fault(state, .pusherCrash, "canceller CRASHES", emit) { $0.canceller = ModelState.Canceller() }
@@ -246,9 +287,13 @@ struct ModelTransitions {
             change(state, "a worker reserves", emit) { next in
                 let token = next.freshToken()
                 guard next.broker.reserve(token, isCounted: !guards.numbersInLedger) else { return }
-                let attempt = next.broker.reservations
-                next[keyPath: place] = ModelState.Worker(step: .leased, token: token, attempt: attempt)
+                let (attempt, isFirst) = (next.broker.reservations, next.broker.isFresh)
+                if guards.marksEnvelope { next.broker.isFresh = false }
+                next[keyPath: place] = ModelState.Worker(
+                    step: .leased, token: token, attempt: attempt, isFirst: isFirst)
             }
+        case .leased where worker.isFirst: startFirst(state, place, emit)
+        case .leased where state.row.isAbsent: adopt(state, place, emit)
         case .leased, .confirmed: claim(state, place, emit)
         case .asking:
             change(state, "a worker asks for its stale lease", emit) { next in
@@ -262,7 +307,8 @@ struct ModelTransitions {
             fault(state, .interruption, "a worker shuts DOWN", emit) { $0[keyPath: place].step = .interrupted }
             extend(state, place, emit)
         case .succeeded, .failed, .interrupted:
-            record(state, place, emit)
+            let mayInsert = worker.isFirst && (state.row.isAbsent || !guards.insertsOnce)
+            if mayInsert { insert(state, place, emit) } else { record(state, place, emit) }
             extend(state, place, emit)
         case .completing, .retrying, .releasing, .quarantining:
             change(state, "a worker tells the broker", emit) { next in
@@ -320,6 +366,49 @@ struct ModelTransitions {
         if !isOwned, !state.broker.isCurrent, state.broker.envelope == .none {
             change(state, "a worker declares its lease again", emit) { $0.broker.redeclare(worker.token) }
         }
+    }
+
+    // MARK: - Without a row
+
+    /// A job that has been cancelled meanwhile may begin: nobody has to be asked. Its canceller looks for that.
+    private func startFirst(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        if guards.startsHeldOnly, !state.broker.holds(state[keyPath: place].token) {
+            return change(state, "a worker is late for a first attempt, and claims it", emit) { next in
+                if next.row.isAbsent { (next.row.isAbsent, next.row.attempt) = (false, 1) }
+                next[keyPath: place].isFirst = false
+            }
+        }
+        change(state, "a worker starts the first attempt, unclaimed", emit) { next in
+            let isTold = next.hasLostOnlyCopy || next.row.state == .cancelled
+            if next.row.state.isFinal, !isTold { next.flaw = .startedAfterEnd }
+            next[keyPath: place].step = .running
+            next[keyPath: place].attempt = 1
+        }
+    }
+
+    private func adopt(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        change(state, "a worker gives the job its row", emit) { next in
+            next.row.isAbsent = false
+            guard guards.adoptsAsRunning else { return }
+            (next.row.state, next.row.attempt) = (.running, 1)
+        }
+    }
+
+    /// A final outcome makes the row; before any other there is a running one first.
+    private func insert(_ state: ModelState, _ place: Place, _ emit: Emit) {
+        let worker = state[keyPath: place]
+        guard worker.step == .succeeded else {
+            return change(state, "the row of a first attempt is written", emit) { next in
+                next.row.isAbsent = false
+                (next.row.state, next.row.attempt, next.row.token) = (.running, 1, worker.token)
+                next[keyPath: place].isFirst = false
+            }
+        }
+        var written = state
+        written.row = ModelState.Row(state: .completed, attempt: 1, token: worker.token)
+        written.recorded = min(2, written.recorded + 1)
+        change(written, "the outcome of a first attempt is its row", emit) { $0[keyPath: place].step = .completing }
+        fault(written, .lostReply, "the outcome of a first attempt is its row, and the reply is LOST", emit) { _ in }
     }
 
     private func claim(_ state: ModelState, _ place: Place, _ emit: Emit) {
@@ -436,7 +525,7 @@ struct ModelTransitions {
             state: life.state, attempt: UInt8(life.attempt), failures: UInt8(life.failures),
             token: UInt8(life.token?.reservedAtMicroseconds ?? 0), isFlagged: life.isFlagged,
             isDueLater: life.dueAt > now, crashes: life.state.isFinal ? 0 : UInt8(min(life.crashes, 1)),
-            isSuspect: life.isSuspect && !life.state.isFinal)
+            isSuspect: life.isSuspect && !life.state.isFinal, isAbsent: state.row.isAbsent)
         if row != state.row, state.relay.step != .idle { state.relay.isOutdated = true }
         state.row = row
     }
@@ -452,7 +541,7 @@ struct ModelTransitions {
             next.flaw = .leftFinalState
         } else if Int(next.row.failures) > guards.maxAttempts {
             next.flaw = .budgetExceeded
-        } else if guards.numbersInLedger, next.row.attempt != state.row.attempt {
+        } else if guards.numbersInLedger, next.row.attempt != state.row.attempt, !state.row.isAbsent {
             let isClaim = next.row.token != 0 && next.row.state == .running
             if next.row.attempt != state.row.attempt + 1 || !isClaim { next.flaw = .attemptJumped }
         }

@@ -39,10 +39,25 @@ import Testing
         Dictionary(uniqueKeysWithValues: faults.map { ($0, 1) })
     }
 
+    private static let faultsWished = ProcessInfo.processInfo.environment["MILLRACE_MODEL_FAULTS"].flatMap(Int.init)
+
     @Test func `with all guards every property holds`() {
         var guards = Guards()
-        let wished = ProcessInfo.processInfo.environment["MILLRACE_MODEL_FAULTS"].flatMap(Int.init)
-        guards.faultsMax = wished ?? guards.faultsMax
+        guards.faultsMax = Self.faultsWished ?? guards.faultsMax
+
+        let result = ModelExplorer.explore(guards)
+
+        #expect(result.flaw == nil, "\(result.events.joined(separator: " → "))")
+        #expect(result.stateCount > 10_000)
+    }
+
+    /// Durability `redis`: what begins without a claim, and gets its row when that ends, or another attempt is to begin.
+    @Test func `with all guards every property holds for a job without a row, but for what Redis loses`() {
+        var guards = Guards()
+        guards.faultsMax = Self.faultsWished ?? guards.faultsMax
+        guards.isEntrusted = true
+        // It would be handed out twice at once, as the first attempt and as a later one.
+        guards.faults[.double] = nil
 
         let result = ModelExplorer.explore(guards)
 
@@ -91,6 +106,26 @@ import Testing
         },
         Variant("a rebuild pushes nothing, and nothing sweeps", breaks: lost) { guards in
             (guards.rebuildPushes, guards.sweep, guards.faults) = (false, .absent, only(.flush))
+        },
+        Variant("every reservation of a job without a row is its first", breaks: started) { guards in
+            (guards.isEntrusted, guards.marksEnvelope, guards.faults) = (true, false, only(.crash))
+        },
+        Variant("a first attempt starts whatever became of its lease", breaks: started) { guards in
+            (guards.isEntrusted, guards.startsHeldOnly, guards.faults) = (true, false, only(.expiry))
+        },
+        Variant("what is claimed without a row has not begun", breaks: refused) { guards in
+            (guards.isEntrusted, guards.adoptsAsRunning, guards.faults) = (true, false, only(.expiry, .failure))
+        },
+        Variant("the outcome of a first attempt is written whatever the row says", breaks: .attemptJumped) { guards in
+            (guards.isEntrusted, guards.insertsOnce, guards.faults) = (true, false, only(.expiry))
+        },
+        Variant("a job that is cancelled without a row has not begun", breaks: refused) { guards in
+            (guards.isEntrusted, guards.countsCancelled) = (true, false)
+            (guards.faults, guards.faultsMax) = (only(.cancel, .reopen, .failure), 3)
+        },
+        Variant("nobody looks for a first attempt that began during its cancellation", breaks: .unheardCancel) {
+            guards in
+            (guards.isEntrusted, guards.looksAgain, guards.faults) = (true, false, only(.cancel))
         },
     ]
 
