@@ -112,10 +112,10 @@ extension PostgresLedger {
         _ configuration: Configuration, logger: Logger
     ) async throws(LedgerError) -> [String] {
         do throws(PostgresError) {
-            var ran = try await migrator(configuration, logger).run(deadline: configuration.maintenanceTimeout)
+            var ran = try await migrator(configuration, logger).run(deadline: configuration.migrationTimeout)
             if let schema = configuration.applicationSchema {
                 ran += try await schema.migrator(configuration.session(), logger: logger)
-                    .run(deadline: configuration.maintenanceTimeout)
+                    .run(deadline: configuration.migrationTimeout)
             }
             let deadline = ContinuousClock.now + configuration.maintenanceTimeout
             let connection = try await PostgresConnection.connect(configuration.session(), deadline: deadline)

@@ -122,6 +122,9 @@ extension PostgresLedger {
         public var callTimeout: Duration
         /// For what reads many rows and nobody waits for. Default 30 s.
         public var maintenanceTimeout: Duration
+        /// For all migrations together, waiting for another process that migrates included; no single statement has less. A
+        /// large ledger's new index may take hours, beside all writers. Default a day, which is the most.
+        public var migrationTimeout: Duration
         /// Jobs and kilobytes that may wait in this process to be written; beyond that submissions are refused. Default
         /// 50,000.
         public var waitingJobsMax: Int
@@ -136,8 +139,8 @@ extension PostgresLedger {
         public init(
             url: String, applicationName: String = "millrace", connections: Int = 4, transactionConnections: Int = 4,
             acceptTimeout: Duration = .milliseconds(700), callTimeout: Duration = .seconds(5),
-            maintenanceTimeout: Duration = .seconds(30), waitingJobsMax: Int = 50_000,
-            retention: Duration = Limits.retention, retentionBytes: Int64? = nil
+            maintenanceTimeout: Duration = .seconds(30), migrationTimeout: Duration = .seconds(86_400),
+            waitingJobsMax: Int = 50_000, retention: Duration = Limits.retention, retentionBytes: Int64? = nil
         ) {
             self.url = url
             self.applicationName = applicationName
@@ -146,6 +149,7 @@ extension PostgresLedger {
             self.acceptTimeout = acceptTimeout
             self.callTimeout = callTimeout
             self.maintenanceTimeout = maintenanceTimeout
+            self.migrationTimeout = migrationTimeout
             self.waitingJobsMax = waitingJobsMax
             self.retention = retention
             self.retentionBytes = retentionBytes

@@ -2,23 +2,30 @@
 
 package import Logging
 
-/// A named change of the schema; its SQL may hold many statements, which must not end the transaction.
+/// A named change of the schema: indexes that are built beside writers, then SQL of many statements, which must not end the
+/// transaction.
+///
+/// The SQL must be quick where tables are large, and ask for the strongest of its locks first: it holds all of them until it has
+/// the last one. What it waits for, it gives up and tries again as a whole: see ``LockPatience``.
 package struct Migration: Sendable {
     package let name: String
     package let sql: String
+    /// Built first, in order.
+    package let indexes: [ConcurrentIndex]
     /// A binary that knows this migration, though not the new one, may go on with the changed schema, so that a release can
     /// be rolled out process by process. Nil = none may.
     package let allows: String?
 
-    package init(name: String, sql: String, allows: String? = nil) {
+    package init(name: String, sql: String, indexes: [ConcurrentIndex] = [], allows: String? = nil) {
         self.name = name
         self.sql = sql
+        self.indexes = indexes
         self.allows = allows
     }
 
     /// Takes the text of an embedded file.
-    package init(name: String, file: [UInt8], allows: String? = nil) {
-        self.init(name: name, sql: String(decoding: file, as: UTF8.self), allows: allows)
+    package init(name: String, file: [UInt8], indexes: [ConcurrentIndex] = [], allows: String? = nil) {
+        self.init(name: name, sql: String(decoding: file, as: UTF8.self), indexes: indexes, allows: allows)
     }
 }
 
@@ -42,7 +49,8 @@ package struct AppliedMigration: Sendable, Equatable {
 /// Brings a database to the schema that this binary knows, and remembers in a table what it did.
 ///
 /// Any number of processes may run it at once: one works under an advisory lock, the others wait and find nothing to do.
-/// Each migration is a transaction of its own, together with its row in the table.
+/// Each migration is a transaction of its own, together with its row in the table, after the indexes that it builds. One that was
+/// killed is taken up where it was by the next migrator. The role's `statement_timeout` and `lock_timeout` do not apply.
 package struct Migrator: Sendable {
     package struct Status: Sendable, Equatable {
         /// By time; also those that are not in this binary.
@@ -62,7 +70,9 @@ package struct Migrator: Sendable {
         _ configuration: PostgresConfiguration, migrations: [Migration], schema: String = "millrace",
         table: String = "schema_migrations", logger: Logger = Logger(label: "millrace.postgres")
     ) {
-        self.configuration = configuration
+        var session = configuration
+        session.settings += [.init("statement_timeout", "0"), .init("lock_timeout", "0")]
+        self.configuration = session
         self.migrations = migrations
         self.schema = schema
         self.table = table
@@ -70,19 +80,17 @@ package struct Migrator: Sendable {
     }
 
     /// Runs what is missing.
-    /// - Parameter deadline: for all of it, waiting for another migrator included.
+    /// - Parameter deadline: for all of it, waiting for another migrator included; at most a day.
     /// - Returns: the names of those that ran, in order.
     /// - Throws: `PostgresError`, whose message names the migration; those before it stay applied.
     package func run(deadline: Duration) async throws(PostgresError) -> [String] {
         try await withConnection(deadline) { connection, limit throws(PostgresError) in
-            _ = try await connection.query(
-                PostgresStatement(name: "lock migrations", sql: "SELECT pg_advisory_lock($1)"), [.int8(lockKey)],
-                deadline: limit)
+            try await lock(connection, limit)
             try await createTable(connection, limit)
             let applied = Set(try await readApplied(connection, limit).map(\.name))
             var ran: [String] = []
             for migration in migrations where !applied.contains(migration.name) {
-                try await apply(migration, connection, limit)
+                try await apply(migration, connection, LockPatience(until: limit, logger: logger))
                 ran.append(migration.name)
             }
             return ran
@@ -115,20 +123,48 @@ package struct Migrator: Sendable {
         }
     }
 
+    /// Asks again and again: who waits in a statement is an older transaction to the build of an index, which would wait for it.
+    private func lock(
+        _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+    ) async throws(PostgresError) {
+        let tryLock = PostgresStatement(name: "lock migrations", sql: "SELECT pg_try_advisory_lock($1)")
+        while try await connection.query(tryLock, [.int8(lockKey)], deadline: limit).rows.first?.bool(0) != true {
+            guard ContinuousClock.now + Self.lockPause < limit else {
+                throw PostgresError(.deadlineExceeded, "another migrator has been at work all the time")
+            }
+            do {
+                try await Task.sleep(for: Self.lockPause)
+            } catch {
+                throw PostgresError(.cancelled, "cancelled while another migrator was at work")
+            }
+        }
+    }
+
+    private static let lockPause: Duration = .milliseconds(100)
+
     private func apply(
-        _ migration: Migration, _ connection: PostgresConnection, _ limit: ContinuousClock.Instant
+        _ migration: Migration, _ connection: PostgresConnection, _ patience: LockPatience
     ) async throws(PostgresError) {
         let insert = PostgresStatement(
             name: "record migration", sql: "INSERT INTO \(qualifiedTable) (name, allows) VALUES ($1, $2)")
-        do {
-            try await connection.transaction(deadline: limit) { transaction in
+        let about = "migration \(migration.name)"
+        do throws(PostgresError) {
+            for index in migration.indexes {
+                try await ConcurrentIndexBuild(
+                    index: index, schema: schema, connection: connection, patience: patience
+                ).run()
+            }
+        } catch {
+            throw error.with(error.code, note: about)
+        }
+        do throws(PostgresError) {
+            try await patience.briefly(connection) { transaction throws(PostgresError) in
                 try transaction.run(script: migration.sql)
                 try transaction.query(insert, [.text(migration.name), .text(migration.allows)])
             }
         } catch {
-            let error = error as? PostgresError ?? PostgresError(.unavailable, "\(error)")
             let line = error.position.map { ", line \(migration.sql.prefix($0).filter(\.isNewline).count + 1)" } ?? ""
-            throw error.with(error.code, note: "migration \(migration.name)\(line)")
+            throw error.with(error.code, note: about + line)
         }
         logger.info("migration applied", metadata: ["millrace.migration": "\(migration.name)"])
     }
@@ -194,7 +230,7 @@ package struct Migrator: Sendable {
 
     private var qualifiedTable: String { "\(Self.quoted(schema)).\(Self.quoted(table))" }
 
-    private static func quoted(_ identifier: String) -> String {
+    static func quoted(_ identifier: String) -> String {
         "\"" + identifier.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
     }
 

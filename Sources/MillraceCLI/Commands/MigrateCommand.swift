@@ -9,7 +9,8 @@ struct MigrateCommand: ContextCommand {
         commandName: "migrate", abstract: "Brings the database to the schema of this release.",
         discussion: """
             Any number of processes may do so at once, any number of times. Run it before processes of a new release \
-            are started; they refuse a schema that they do not know.
+            are started; they refuse a schema that they do not know. Others go on writing meanwhile. On a large ledger it \
+            may take long; one that was interrupted goes on where it was.
             """)
 
     @OptionGroup var file: ConfigurationOptions
