@@ -55,6 +55,9 @@ public enum Limits {
     public static let redisAheadMax: Duration = .seconds(86_400)
     /// Ids, leases or jobs in one call of a store.
     public static let storeBatchMax = 500
+    /// Jobs that wait to be pushed, counted at a time over all queues; of more a queue is said to have at least so many. All
+    /// queues that have any share them alike, with a hundred each at least.
+    public static let flaggedCountedMax = 100_000
     /// How far an id's own time may lie behind and ahead of the ledger's clock.
     public static let idBehindMax: Duration = .seconds(86_400)
     public static let idAheadMax: Duration = .seconds(300)

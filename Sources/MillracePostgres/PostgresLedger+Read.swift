@@ -57,11 +57,13 @@ extension PostgresLedger {
     /// Rows that one page reads, at most.
     private static let listedRowsMax: Int64 = 10_000
 
-    public func flaggedCounts() async throws(LedgerError) -> [QueueName: Int] {
-        let result = try await run(Statements.countFlagged, within: configuration.maintenanceTimeout)
+    public func flaggedCounts() async throws(LedgerError) -> [QueueName: FlaggedCount] {
+        let result = try await run(Statements.countFlagged, [.int8(Int64(Limits.flaggedCountedMax))])
         return try decoding { () throws(PostgresError) in
-            var counts: [QueueName: Int] = [:]
-            for row in result.rows { counts[try row.queue(0)] = try row.integer(1) }
+            var counts: [QueueName: FlaggedCount] = [:]
+            for row in result.rows {
+                counts[try row.queue(0)] = FlaggedCount(try row.integer(1), isExact: try row.bool(2))
+            }
             return counts
         }
     }

@@ -189,6 +189,7 @@ import Testing
             #expect(queue["ready_by_priority"]?.raw == #"{"critical":0,"high":1,"normal":0,"low":0}"#)
             #expect(queue["scheduled"]?.int == 1)
             #expect(queue["unpushed"]?.int == 1)
+            #expect(queue["unpushed_exact"]?.raw == "true")
             #expect(queue["running"]?.int == 0)
             #expect(queue["paused"]?.raw == "false")
             #expect(queue["oldest_ready_age"]?.string.flatMap { Duration(text: $0) } != nil)

@@ -57,7 +57,7 @@ struct ListingTests {
         #expect(
             outcome.output == #"{"queues":[{"name":"photos","paused":false,"ready":1,"#
                 + #""ready_by_priority":{"critical":0,"high":0,"normal":0,"low":1},"scheduled":0,"running":1,"#
-                + #""quarantined":0,"unpushed":0,"workers":0,"#
+                + #""quarantined":0,"unpushed":0,"unpushed_exact":true,"workers":0,"#
                 + #""oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"dead_last_hour":1,"#
                 + #""dead_last_day":1}],"next":null}"# + "\n")
     }

@@ -47,7 +47,7 @@ struct TopCommandTests {
         #expect(
             outcome.output == #"{"at":"2026-01-01T00:01:30.000Z","name":"photos","paused":false,"ready":1,"#
                 + #""ready_by_priority":{"critical":0,"high":0,"normal":1,"low":0},"scheduled":0,"running":0,"#
-                + #""quarantined":0,"unpushed":0,"workers":0,"#
+                + #""quarantined":0,"unpushed":0,"unpushed_exact":true,"workers":0,"#
                 + #""oldest_ready_age":"1m30s","completed_last_hour":0,"completed_last_day":0,"#
                 + #""dead_last_hour":0,"dead_last_day":0,"completed_per_second":null,"dead_per_second":null}"# + "\n")
     }

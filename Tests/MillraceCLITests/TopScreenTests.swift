@@ -11,7 +11,8 @@ struct TopScreenTests {
     private static let now = Timestamp(unixMilliseconds: 1_767_225_600_000)
 
     private static func queue(
-        _ name: QueueName, ready: Int = 0, running: Int = 0, isPaused: Bool = false, unpushed: Int = 0,
+        _ name: QueueName, ready: Int = 0, running: Int = 0, isPaused: Bool = false,
+        unpushed: FlaggedCount = FlaggedCount(0),
         rates: RateMeter.Rates = RateMeter.Rates(completed: 0, dead: 0), deadLastHour: Int = 0, oldest: JobID? = nil,
         workers: Int = 1
     ) -> MillReading.Queue {
@@ -43,7 +44,7 @@ struct TopScreenTests {
         var all = [
             queue(
                 "photos", ready: 1_234_567, running: 12, rates: RateMeter.Rates(completed: 123.4, dead: 0.04),
-                deadLastHour: 3, oldest: oldest), queue("mail", isPaused: true, unpushed: 40),
+                deadLastHour: 3, oldest: oldest), queue("mail", isPaused: true, unpushed: FlaggedCount(40)),
         ]
         all += try (0..<queues).map { queue(try #require(QueueName("queue-\($0)"))) }
         return MillReading(
@@ -93,6 +94,22 @@ struct TopScreenTests {
                 photos.store  48s  019b76da-a800-7000-8000-000000000001        2  4711  photos
 
                 """)
+    }
+
+    @Test func `a count that went no further says so`() {
+        let queues = [
+            Self.queue("mail", unpushed: FlaggedCount(100_000, isExact: false)),
+            Self.queue("photos", unpushed: FlaggedCount(7)),
+        ]
+        let reading = MillReading(at: Self.now, queues: queues, workers: [], faults: [])
+
+        let text = text(screen(reading), 120, 24)
+
+        #expect(text.contains("  100k+ unpushed"), "\(text)")
+        #expect(text.contains("     100k+  "), "\(text)")
+        let lines = TopLines.text(reading)
+        #expect(lines.contains(" unpushed=100000+ ") && lines.contains(" unpushed=7 "))
+        #expect(TopLines.json(reading).contains(#""unpushed":100000,"unpushed_exact":false,"#))
     }
 
     @Test func `a small screen leaves columns and rows out, and says how many`() throws {

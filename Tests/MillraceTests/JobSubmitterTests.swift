@@ -167,7 +167,7 @@ import Testing
         let far = try await submitter.submit(Greet(name: "Ada"), EnqueueOptions(delay: .seconds(700)))
 
         #expect(try await broker.knows([near, far], in: "hello") == [true, false])
-        #expect(try await ledger.flaggedCounts() == ["hello": 1])
+        #expect(try await ledger.flaggedCounts() == ["hello": FlaggedCount(1)])
     }
 
     @Test func `a repeated request pushes nothing`() async throws {

@@ -107,8 +107,8 @@ public protocol JobLedger: QueueSettingsStore {
     /// the same process changes nothing and answers with nothing.
     func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame
 
-    /// Flagged rows by queue.
-    func flaggedCounts() async throws(LedgerError) -> [QueueName: Int]
+    /// Flagged rows by queue, counted as far as ``Limits/flaggedCountedMax``.
+    func flaggedCounts() async throws(LedgerError) -> [QueueName: FlaggedCount]
 
     /// Jobs that ended within the last hour and day, by queue.
     func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts]
@@ -389,6 +389,18 @@ public struct RowVersion: Hashable, Sendable {
 
     package init(number: Int64) {
         self.number = number
+    }
+}
+
+/// How many rows of a queue wait to be pushed.
+public struct FlaggedCount: Sendable, Equatable {
+    public var count: Int
+    /// If not there are more than `count`, and nobody has counted them.
+    public var isExact: Bool
+
+    public init(_ count: Int, isExact: Bool = true) {
+        self.count = count
+        self.isExact = isExact
     }
 }
 

@@ -102,7 +102,10 @@ enum OpenAPISchema {
     private static let queue = object([
         "name": name, "paused": boolean, "ready": count,
         "ready_by_priority": object(.object(Priority.allCases.map { (name: $0.name, value: count) })),
-        "scheduled": count, "running": count, "quarantined": count, "unpushed": count, "workers": count,
+        "scheduled": count, "running": count, "quarantined": count, "unpushed": count,
+        "unpushed_exact": boolean.with(["description": "false: there are more than `unpushed`, nobody counts so many."]
+        ),
+        "workers": count,
         "oldest_ready_age": orNull(duration), "completed_last_hour": count, "completed_last_day": count,
         "dead_last_hour": count, "dead_last_day": count,
     ])

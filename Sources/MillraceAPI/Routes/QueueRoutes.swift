@@ -65,13 +65,13 @@ struct QueueRoutes: Sendable {
     private struct Facts {
         let names: [QueueName]
         let paused: Set<QueueName>
-        let flagged: [QueueName: Int]
+        let flagged: [QueueName: FlaggedCount]
         let finished: [QueueName: FinishedCounts]
     }
 
     private func facts(_ request: APIRequest) async throws(Problem) -> Facts {
         let (settings, flagged, finished) = try await stores.ledger(request.logger) {
-            (ledger) throws(LedgerError) -> ([QueueSettings], [QueueName: Int], [QueueName: FinishedCounts]) in
+            (ledger) throws(LedgerError) -> ([QueueSettings], [QueueName: FlaggedCount], [QueueName: FinishedCounts]) in
             (try await ledger.queues(), try await ledger.flaggedCounts(), try await ledger.finishedCounts())
         }
         return Facts(
@@ -98,7 +98,7 @@ struct QueueRoutes: Sendable {
         return queues.map { queue in
             QueueView(
                 status: byQueue[queue] ?? QueueStatus(queue: queue), isPaused: facts.paused.contains(queue),
-                flagged: facts.flagged[queue] ?? 0, finished: facts.finished[queue] ?? FinishedCounts(),
+                flagged: facts.flagged[queue] ?? FlaggedCount(0), finished: facts.finished[queue] ?? FinishedCounts(),
                 workers: workforce.takers(of: queue).count, now: now)
         }
     }

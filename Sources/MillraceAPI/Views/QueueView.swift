@@ -6,14 +6,15 @@ package import Millrace
 package struct QueueView: Sendable {
     let status: QueueStatus
     let isPaused: Bool
-    let flagged: Int
+    let flagged: FlaggedCount
     let finished: FinishedCounts
     let workers: Int
     let now: Timestamp
 
     /// - Parameter workers: live processes that take jobs from it.
     package init(
-        status: QueueStatus, isPaused: Bool, flagged: Int, finished: FinishedCounts, workers: Int, now: Timestamp
+        status: QueueStatus, isPaused: Bool, flagged: FlaggedCount, finished: FinishedCounts, workers: Int,
+        now: Timestamp
     ) {
         self.status = status
         self.isPaused = isPaused
@@ -42,7 +43,8 @@ package struct QueueView: Sendable {
         // Suspects of a crash, which wait to be run alone.
         json.member("quarantined", status.quarantined)
         // Accepted, and not yet handed to the broker.
-        json.member("unpushed", flagged)
+        json.member("unpushed", flagged.count)
+        json.member("unpushed_exact", flagged.isExact)
         // Live processes that take jobs from it: 0 says why nothing starts.
         json.member("workers", workers)
         json.member("oldest_ready_age", status.oldestReady.map { max(.zero, now - $0.time).text })

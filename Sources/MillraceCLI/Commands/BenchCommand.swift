@@ -90,7 +90,7 @@ struct BenchCommand: ContextCommand {
                 "Redis has \((redis.bytesMax - redis.usedBytes) >> 20) MiB left below maxmemory, a run may "
                     + "take \(plan.redisBytes >> 20): use a lower --jobs")
         }
-        let busy = try await QueueRow.read(stores).filter { $0.status.readyCount + $0.status.running + $0.unpushed > 0 }
+        let busy = try await QueueRow.read(stores).filter(\.isBusy)
         guard !busy.isEmpty, !yes else { return }
         let names = busy.prefix(3).map(\.name).joined(separator: ", ") + (busy.count > 3 ? ", …" : "")
         throw CommandError(

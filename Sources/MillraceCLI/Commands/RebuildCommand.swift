@@ -38,9 +38,7 @@ struct RebuildCommand: ContextCommand {
 
     private func refuseBusy(_ queues: [QueueName], _ stores: Stores) async throws {
         guard !yes else { return }
-        let busy = try await QueueRow.read(stores, named: queues).filter {
-            $0.status.readyCount + $0.status.running + $0.unpushed > 0
-        }
+        let busy = try await QueueRow.read(stores, named: queues).filter(\.isBusy)
         guard !busy.isEmpty else { return }
         let names = busy.prefix(3).map(\.name).joined(separator: ", ") + (busy.count > 3 ? ", …" : "")
         throw CommandError(

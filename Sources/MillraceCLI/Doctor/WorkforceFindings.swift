@@ -16,7 +16,7 @@ enum WorkforceFindings {
     }
 
     private static func room(_ memory: BrokerMemory, _ rows: [QueueRow]) -> [Finding] {
-        RoomRemark.text(memory, unpushed: rows.reduce(0) { $0 + $1.unpushed })
+        RoomRemark.text(memory, unpushed: rows.unpushed)
             .map { [Finding(severity: .warning, part: "redis", text: $0)] } ?? []
     }
 

@@ -8,7 +8,7 @@ struct QueueRow: Sendable {
     let status: QueueStatus
     let isPaused: Bool
     /// Accepted, and not yet handed to the broker.
-    let unpushed: Int
+    let unpushed: FlaggedCount
     let finished: FinishedCounts
     /// Live processes that take jobs from it.
     let workers: Int
@@ -16,11 +16,17 @@ struct QueueRow: Sendable {
     var name: String { status.queue.name }
 
     /// Jobs wait that could start, and nobody takes them.
-    var isUnserved: Bool { workers == 0 && !isPaused && status.readyCount + unpushed > 0 }
+    var isUnserved: Bool { workers == 0 && !isPaused && waiting > 0 }
+
+    /// Jobs that could start, or at least so many.
+    private var waiting: Int { status.readyCount + unpushed.count }
+
+    /// Something waits or runs.
+    var isBusy: Bool { waiting + status.running > 0 }
 
     /// For the operator of an unserved queue.
     var unservedRemark: String {
-        "no live worker process takes jobs from \(name), where \(status.readyCount + unpushed) wait: "
+        "no live worker process takes jobs from \(name), where \(FlaggedCount(waiting, isExact: unpushed.isExact).text) wait: "
             + "put it into a pool of workers.yml, or run \(Program.name) work --queues \(name)"
     }
 
@@ -41,7 +47,7 @@ struct QueueRow: Sendable {
 /// What the ledger knows of all queues.
 struct LedgerFacts: Sendable {
     var paused: Set<QueueName> = []
-    var flagged: [QueueName: Int] = [:]
+    var flagged: [QueueName: FlaggedCount] = [:]
     var finished: [QueueName: FinishedCounts] = [:]
     var queues: Set<QueueName> = []
 
@@ -60,7 +66,7 @@ struct LedgerFacts: Sendable {
         return queues.sorted().map { queue in
             QueueRow(
                 status: byQueue[queue] ?? QueueStatus(queue: queue), isPaused: paused.contains(queue),
-                unpushed: flagged[queue] ?? 0, finished: finished[queue] ?? FinishedCounts(),
+                unpushed: flagged[queue] ?? FlaggedCount(0), finished: finished[queue] ?? FinishedCounts(),
                 workers: workforce.takers(of: queue).count)
         }
     }
@@ -76,7 +82,7 @@ extension Listing where Row == QueueRow {
                 Column("READY", isNumber: true) { "\($0.status.readyCount)" },
                 Column("RUNNING", isNumber: true) { "\($0.status.running)" },
                 Column("SCHEDULED", isNumber: true) { "\($0.status.scheduled)" },
-                Column("UNPUSHED", isNumber: true) { "\($0.unpushed)" },
+                Column("UNPUSHED", isNumber: true) { $0.unpushed.text },
                 Column("WORKERS", isNumber: true) { "\($0.workers)" },
                 Column("OLDEST", isNumber: true) { row in
                     row.status.oldestReady.map { DurationText.rounded(now - $0.time) } ?? "-"
@@ -86,6 +92,17 @@ extension Listing where Row == QueueRow {
                 Column("DEAD/H", isNumber: true) { "\($0.finished.deadLastHour)" },
                 Column("DEAD/D", isNumber: true) { "\($0.finished.deadLastDay)" },
             ], json: { $1.view(now: now).write(to: &$0) })
+    }
+}
+
+extension FlaggedCount {
+    /// `100000+` where there are more.
+    var text: String { isExact ? "\(count)" : "\(count)+" }
+}
+
+extension [QueueRow] {
+    var unpushed: FlaggedCount {
+        FlaggedCount(reduce(0) { $0 + $1.unpushed.count }, isExact: allSatisfy(\.unpushed.isExact))
     }
 }
 

@@ -13,7 +13,7 @@ enum TopLines {
             let facts = [
                 "queue=\(EscapedText.quotedIfNeeded(row.name))", "ready=\(status.readyCount)",
                 "running=\(status.running)",
-                "scheduled=\(status.scheduled)", "quarantined=\(status.quarantined)", "unpushed=\(row.unpushed)",
+                "scheduled=\(status.scheduled)", "quarantined=\(status.quarantined)", "unpushed=\(row.unpushed.text)",
                 "oldest=\(oldest)",
                 "completed/s=\(TopNumber.rate(queue.rates.completed))", "dead/s=\(TopNumber.rate(queue.rates.dead))",
                 "dead/h=\(row.finished.deadLastHour)", "paused=\(row.isPaused)",

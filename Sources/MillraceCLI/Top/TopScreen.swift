@@ -57,7 +57,7 @@ struct TopScreen {
             "\(rate(\.completed)) completed/s", "\(rate(\.dead)) dead/s", "\(sum { $0.status.readyCount }) ready",
             "\(sum { $0.status.running })/\(TopNumber.count(slots)) running",
             "\(sum { $0.status.scheduled }) scheduled",
-            "\(sum { $0.finished.deadLastHour }) dead/h", "\(sum { $0.unpushed }) unpushed",
+            "\(sum { $0.finished.deadLastHour }) dead/h", "\(TopNumber.count(rows.unpushed)) unpushed",
         ]
         var line = ""
         for fact in facts {
@@ -78,7 +78,7 @@ struct TopScreen {
         }
         // Whoever does not answer says nothing of its workers either.
         guard reading.faults.isEmpty else { return alarms }
-        let unpushed = reading.queues.reduce(0) { $0 + $1.row.unpushed }
+        let unpushed = reading.queues.map(\.row).unpushed
         if let room = reading.memory.flatMap({ RoomRemark.text($0, unpushed: unpushed) }) { alarms.append("! \(room)") }
         let unserved = reading.queues.filter(\.row.isUnserved).map(\.row.name)
         if !unserved.isEmpty {
@@ -129,7 +129,7 @@ struct TopScreen {
     private static func busyFirst(_ queues: [MillReading.Queue]) -> [MillReading.Queue] {
         func isBusy(_ queue: MillReading.Queue) -> Bool {
             let status = queue.row.status
-            return queue.row.isPaused || queue.row.unpushed > 0 || status.scheduled > 0 || status.running > 0
+            return queue.row.isPaused || queue.row.unpushed.count > 0 || status.scheduled > 0 || status.running > 0
                 || status.readyCount > 0
         }
         return queues.filter(isBusy) + queues.filter { !isBusy($0) }

@@ -80,6 +80,9 @@ enum TopNumber {
         }
     }
 
+    /// `100k+` where there are more.
+    static func count(_ count: FlaggedCount) -> String { self.count(count.count) + (count.isExact ? "" : "+") }
+
     /// `-` when unknown, one decimal place below a hundred, but `0` for none.
     static func rate(_ perSecond: Double?) -> String {
         guard let perSecond else { return "-" }

@@ -239,8 +239,10 @@ final class LedgerRun {
         lines += pages.1.map { "after the eleventh: \(described($0))" }
         lines += try await ledger.pushable(ids, bytesMax: 40).map { "first pushed: \(described($0))" }
         lines += try await ledger.summaries(ids) == records.mapValues(\.summary) ? [] : ["summaries differ"]
-        lines += try await ledger.flaggedCounts().filter { $0.value > 0 }.map { "\($0.key) has \($0.value) flags" }
-            .sorted()
+        lines += try await ledger.flaggedCounts().filter { $0.value.count > 0 }.map {
+            "\($0.key) has \($0.value) flags"
+        }
+        .sorted()
         lines += try await ledger.queues().map { "\($0)" }.sorted()
         lines += try await ledger.poolCounts().map { "\($0.key) is to have \($0.value)" }.sorted()
         return lines

@@ -11,7 +11,7 @@ extension LedgerConformance {
             try await trial.accept([soon, later])
 
             #expect(try await trial.flagged().isEmpty)
-            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == FlaggedCount(1))
             #expect(try await trial.unfinished().map(\.id) == [soon.id])
             try await trial.advance(by: .seconds(3060))
 
@@ -54,10 +54,10 @@ extension LedgerConformance {
             }
 
             #expect(try await Set(trial.flagged().map(\.id)) == Set((kept + [keyed]).map(\.id)))
-            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 4)
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == FlaggedCount(4))
             #expect(try await Set(trial.unfinished().map(\.id)) == Set(pushed.map(\.id)))
             try await trial.start(kept[0].id, 1)
-            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 3)
+            #expect(try await trial.ledger.flaggedCounts()[trial.queue] == FlaggedCount(3))
         },
         LedgerConformance("of many flagged jobs each queue gives as many, mostly of its highest priority") { trial in
             var jobs: [NewJob] = []
@@ -102,7 +102,7 @@ extension LedgerConformance {
                 try await trial.ledger.clearFlags(pushed)
 
                 #expect(try await trial.flagged().map(\.id) == [jobs[1].id])
-                #expect(try await trial.ledger.flaggedCounts()[trial.queue] == 1)
+                #expect(try await trial.ledger.flaggedCounts()[trial.queue] == FlaggedCount(1))
                 #expect(try await Set(trial.unfinished().map(\.id)) == [jobs[0].id, jobs[2].id])
             }
         },

@@ -136,7 +136,7 @@ public final class MemoryLedger: JobLedger {
         }
     }
 
-    public func flaggedCounts() async throws(LedgerError) -> [QueueName: Int] {
+    public func flaggedCounts() async throws(LedgerError) -> [QueueName: FlaggedCount] {
         try perform(.flaggedCounts) { table, _ in table.flaggedCounts() }
     }
 

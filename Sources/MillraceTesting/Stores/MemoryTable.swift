@@ -258,8 +258,8 @@ struct MemoryTable: Sendable {
         return JobPage(jobs: jobs, next: older.isEmpty ? nil : last)
     }
 
-    func flaggedCounts() -> [QueueName: Int] {
-        Dictionary(grouping: rows.values.filter(\.life.isFlagged), by: \.job.queue).mapValues(\.count)
+    func flaggedCounts() -> [QueueName: FlaggedCount] {
+        Dictionary(grouping: rows.values.filter(\.life.isFlagged), by: \.job.queue).mapValues { FlaggedCount($0.count) }
     }
 
     func finishedCounts(now: Timestamp) -> [QueueName: FinishedCounts] {

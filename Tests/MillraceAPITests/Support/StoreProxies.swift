@@ -263,7 +263,7 @@ final class StallingLedger: JobLedger {
         try await base.blame(crash)
     }
 
-    func flaggedCounts() async throws(LedgerError) -> [QueueName: Int] {
+    func flaggedCounts() async throws(LedgerError) -> [QueueName: FlaggedCount] {
         try await base.flaggedCounts()
     }
 
