@@ -34,12 +34,13 @@ extension PostgresLedger {
     }
 
     public func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame {
+        let ids = try await running(in: crash.process)
+        guard !ids.isEmpty else { return Blame() }
         let result = try await run(
             Statements.blameProcess,
             [
                 .int8(Int64(bitPattern: crash.process.number)), .bool(crash.wasAlone),
-
-                .json(OutcomeColumns.error(crash.report)), .int8(shard),
+                .json(OutcomeColumns.error(crash.report)), .int8(shard), .uuidArray(ids.sorted().map(\.bytes)),
             ], within: configuration.maintenanceTimeout)
         return try decoding { () throws(PostgresError) in
             var blame = Blame()
@@ -52,4 +53,30 @@ extension PostgresLedger {
             return blame
         }
     }
+
+    /// What a process runs; it has ended, so nothing is added behind a page that was read.
+    private func running(in process: ProcessID) async throws(LedgerError) -> [JobID] {
+        var ids: [JobID] = []
+        var after: (queue: String, id: [UInt8])? = ("", [UInt8](repeating: 0, count: 16))
+        while let position = after {
+            let page = try await run(
+                Statements.findRunning,
+                [
+                    .int8(Int64(bitPattern: process.number)), .text(position.queue), .uuid(position.id),
+                    .int8(Self.runningRowsMax),
+                ])
+            after = nil
+            try decoding { () throws(PostgresError) in
+                for row in page.rows {
+                    let id = try row.jobID(0)
+                    if try row.bool(2) { ids.append(id) }
+                    if try row.bool(3) { after = (try row.text(1), id.bytes) }
+                }
+            }
+        }
+        return ids
+    }
+
+    /// Rows that one page reads: some hundredths of a second.
+    private static let runningRowsMax: Int64 = 20_000
 }

@@ -30,7 +30,7 @@ extension PostgresLedger {
     }
 
     public func unfinished(
-        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+        age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob] {
         let ages = [age.lowerBound, age.upperBound].map { duration in
             // Within what the server's calendar can add.
@@ -38,7 +38,10 @@ extension PostgresLedger {
         }
         let result = try await run(
             Statements.listUnfinished,
-            [.uuid(after?.bytes), .int8(ages[0]), .int8(ages[1]), .text(queue?.name), .int8(Int64(limit))],
+            [
+                .text(after?.queue.name), .uuid(after?.id.bytes), .int8(ages[0]), .int8(ages[1]), .text(queue?.name),
+                .int8(Int64(limit)),
+            ],
             within: configuration.maintenanceTimeout)
         return try unfinished(in: result)
     }

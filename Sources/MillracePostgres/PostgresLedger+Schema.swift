@@ -27,6 +27,13 @@ extension PostgresLedger {
             name: "m0006_prune_by_size", file: PackageResources.m0006_prune_by_size_sql, allows: "m0005_add_steps"),
         Migration(
             name: "m0007_mark_suspects", file: PackageResources.m0007_mark_suspects_sql, allows: "m0006_prune_by_size"),
+        Migration(
+            name: "m0008_index_unflagged", file: PackageResources.m0008_index_unflagged_sql,
+            indexes: [
+                ConcurrentIndex(
+                    table: "job_rows", suffix: "unflagged",
+                    definition: "(queue, id) WHERE finished_at IS NULL AND NOT flagged")
+            ], allows: "m0007_mark_suspects"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

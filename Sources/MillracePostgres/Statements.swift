@@ -18,6 +18,7 @@ enum Statements {
     static let establishEpoch = PostgresStatement(name: "establish-epoch", file: PackageResources.establish_epoch_sql)
     static let expireJobs = PostgresStatement(name: "expire-jobs", file: PackageResources.expire_jobs_sql)
     static let findFree = PostgresStatement(name: "find-free", file: PackageResources.find_free_sql)
+    static let findRunning = PostgresStatement(name: "find-running", file: PackageResources.find_running_sql)
     static let findHorizon = PostgresStatement(name: "find-horizon", file: PackageResources.find_horizon_sql)
     static let flagAgain = PostgresStatement(name: "flag-again", file: PackageResources.flag_again_sql)
     static let forgetKeys = PostgresStatement(name: "forget-keys", file: PackageResources.forget_keys_sql)
@@ -53,7 +54,8 @@ enum Statements {
     static let all = [
         adoptJobs, blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged,
         drainClaims,
-        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, flagAgain, forgetKeys,
+        endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, findRunning, flagAgain,
+        forgetKeys,
         holdAttempt,
         insertJobs, insertKeys, readSteps, recordStep,
         listFlagged, listJobs, listPools, listQueues, listUnfinished, makePartition, makePartitions,

@@ -48,6 +48,38 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(15)))
+    func `a rebuild after a restart of Redis does not read all that waits behind it`() async throws {
+        try await Mill.with { mill in
+            let jobs = max(Self.jobs, 10_000) * 2 / 5
+            let memoryMax = "\(Self.memoryMax / 4)"
+            _ = try await mill.stores.redis("CONFIG", "SET", "maxmemory", memoryMax)
+            try await mill.startAPI()
+            let padding = String(repeating: "x", count: 4096)
+            let ids = try await mill.submit(
+                jobs, kind: "diagnostics.sleep", payload: { _ in #"{"ms":0,"pad":"\#(padding)"}"# })
+            let worker = try mill.startWorker(concurrency: 64)
+            let isUnderWay = try await eventually(within: .seconds(120)) {
+                try await mill.count("state = 'completed'") > jobs / 50
+            }
+            #expect(isUnderWay)
+
+            try await mill.stores.killRedis()
+            try await mill.stores.startRedis()
+            _ = try await mill.stores.redis("CONFIG", "SET", "maxmemory", memoryMax)
+
+            let waiting = try await mill.unpushed(in: "default")
+            #expect(waiting > jobs / 5, "\(waiting) wait")
+            let isRebuilt = await eventually(within: .seconds(60)) { worker.log.contains("queue rebuilt") }
+            let line = worker.log.split(whereSeparator: \.isNewline).first { $0.contains("queue rebuilt") } ?? ""
+            let elapsed = line.split(separator: "millrace.elapsed=").last.flatMap { Int($0.prefix { $0.isNumber }) }
+            // Two extend periods are waited for.
+            #expect(isRebuilt && elapsed.map { $0 < 25_000 } == true, "\(line)")
+            #expect(try await mill.expectAllEnded(within: .seconds(600)))
+            #expect(try await mill.count("state = 'completed'") == ids.count)
+        }
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `a wiped Redis that is too small for the backlog is filled by and by`() async throws {
         try await Mill.with { mill in

@@ -33,18 +33,86 @@ import Testing
                     let plan = try await plan(of: name, in: ledger)
                     #expect(!plan.contains { $0.contains("Seq Scan on job_rows") }, "\(name), \(state)")
                 }
-                for name in ["list-unfinished", "list-jobs"] {
+                for name in ["list-unfinished", "list-jobs", "find-running", "count-flagged", "expire-jobs"] {
                     let plan = try await plan(of: name, in: ledger)
-                    #expect(!plan.contains { $0.contains("Sort") }, "\(name), \(state)")
+                    // `Sort Key` is also what is merged by.
+                    #expect(!plan.contains { $0.hasSuffix("Sort") }, "\(name), \(state)")
                 }
+                // Not a walk along all rows in the order of their ids.
+                let expiring = try await plan(of: "expire-jobs", in: ledger)
+                #expect(expiring.contains { $0.contains("_expires_at_idx") }, "\(state)")
             }
             try await expectFewPages(ledger)
         }
     }
 
+    @Test func `what waits for the relay costs others nothing, and itself a page`() async throws {
+        try await TestDatabase.withLedger { ledger, database in
+            // Three queues of which one has nearly all, and forty with a few in each priority.
+            try await database.run(
+                """
+                INSERT INTO millrace.job_rows (
+                    id, created_at, due_at, state, timeout_ms, max_attempts, priority, flagged, queue, kind, payload)
+                SELECT
+                    (left(millrace.least_id(now() - number * interval '1 millisecond')::text, 24)
+                        || lpad(to_hex(number), 12, '0'))::uuid,
+                    now(), now(), 'ready', 600000, 20, number % 4, number % 1000 <> 0,
+                    CASE WHEN number % 100 = 0 THEN 'few' || (number / 100 % 2) WHEN number < 4000 THEN 'q' || number / 100
+                        ELSE 'most' END,
+                    'samples.test', '{}'
+                FROM generate_series(1, 200000) AS number
+                """)
+            try await database.run("VACUUM ANALYZE millrace.job_rows")
+
+            let unfinished = try await pages(
+                "list-unfinished", "NULL, NULL, -300000, 3600000, NULL, 100", rows: 100, ledger)
+            let ofQueue = try await pages(
+                "list-unfinished", "NULL, NULL, -300000, 3600000, 'few1', 100", rows: 0...100, ledger)
+            let running = try await pages(
+                "find-running", "7, '', '00000000-0000-0000-0000-000000000000', 20000", rows: 0, ledger)
+            let flagged = try await pages("list-flagged", "100", rows: 100, ledger)
+            let counted = try await pages("count-flagged", "1000", rows: 43, ledger)
+
+            #expect(unfinished < 1_000 && ofQueue < 1_000 && running < 1_000)
+            #expect(flagged < 20_000, "\(flagged)")
+            #expect(counted < 5_000, "\(counted)")
+        }
+    }
+
+    /// Pages that a statement reads.
+    private func pages(
+        _ name: String, _ parameters: String, rows: some RangeExpression<Int> & Sendable, _ ledger: PostgresLedger
+    ) async throws -> Int {
+        let statement = try #require(Statements.all.first { $0.name == name })
+        let plan = try await ledger.general.transaction(deadline: .seconds(60)) { transaction in
+            try transaction.run(script: "PREPARE measured AS \(statement.sql)")
+            let lines = try transaction.lines(
+                "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE measured(\(parameters))")
+            try transaction.run(script: "DEALLOCATE measured")
+            return lines
+        }
+        let returned = plan.first?.split(separator: "rows=").last.flatMap { Int($0.prefix { $0.isNumber }) }
+        #expect(returned.map { rows.contains($0) } == true, "\(name): \(plan.first ?? "")")
+        let buffers = try #require(plan.first { $0.contains("Buffers: ") })
+        let counts = buffers.split(separator: " ").compactMap { part in
+            part.split(separator: "=").last.flatMap { Int($0) }
+        }
+        return counts.reduce(0, +)
+    }
+
+    private func pages(
+        _ name: String, _ parameters: String, rows: Int, _ ledger: PostgresLedger
+    ) async throws -> Int {
+        try await pages(name, parameters, rows: rows...rows, ledger)
+    }
+
     private static let writers = ["claim-jobs", "record-outcomes", "end-unclaimable", "clear-flags", "mark-suspects"]
-    private static let readers = ["read-lifecycles", "read-jobs", "read-summaries", "read-pushable", "find-free"]
-    private static let walkers = ["list-flagged", "list-unfinished", "list-jobs", "find-horizon", "blame-process"]
+    private static let readers = [
+        "read-lifecycles", "read-jobs", "read-summaries", "read-pushable", "find-free", "blame-process",
+    ]
+    private static let walkers = [
+        "list-flagged", "list-unfinished", "list-jobs", "find-horizon", "find-running", "count-flagged",
+    ]
 
     private func expectLookUps(in plan: [String], _ what: Comment) throws {
         let scans = plan.filter { $0.contains("job_rows") && $0.contains("Scan") }

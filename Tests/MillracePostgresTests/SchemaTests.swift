@@ -89,6 +89,65 @@ import Testing
         }
     }
 
+    @Test func `a ledger of the release before is migrated while it is written to`() async throws {
+        try await TestDatabase.withEmptyDatabase { database in
+            let before = Migrator(
+                PostgresConfiguration(url: database.url), migrations: Array(PostgresLedger.migrations.dropLast()),
+                logger: TestDatabase.logger)
+            _ = try await before.run(deadline: .seconds(60))
+            try await database.run("SELECT millrace.make_partitions()")
+            try await database.withLedger { ledger in
+                try await ledger.accept(Samples.jobs(500))
+
+                let written = try await withThrowingTaskGroup(of: Int.self) { group in
+                    group.addTask {
+                        var count = 0
+                        while (try? await ledger.requireKnownSchema()) == nil || count < 20 {
+                            let job = Samples.job()
+                            try await ledger.start(job)
+                            let verdicts = try await ledger.record([Samples.completed(job.id)])
+                            #expect(verdicts == [.recorded(.completed)])
+                            count += 1
+                        }
+                        return count
+                    }
+                    let ran = try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger)
+                    #expect(ran == [try #require(PostgresLedger.migrations.last?.name)])
+                    return try await group.reduce(0, +)
+                }
+
+                #expect(try await database.count("SELECT count(*)::integer FROM millrace.jobs") == 500 + written)
+                let rows = try await ledger.unfinished(
+                    age: .seconds(-60) ..< .seconds(600), in: nil, after: nil, limit: 500)
+                #expect(rows.count == 500)
+            }
+        }
+    }
+
+    @Test func `each partition has each index, also one that is made later`() async throws {
+        try await TestDatabase.withLedger { _, database in
+            try await database.run("SELECT millrace.make_partition((now() AT TIME ZONE 'UTC')::date + 30)")
+
+            let missing = try await database.count(
+                """
+                SELECT count(*)::integer
+                FROM pg_index AS whole
+                CROSS JOIN millrace.partitions AS part
+                WHERE whole.indrelid = 'millrace.job_rows'::regclass
+                  AND NOT EXISTS (
+                    SELECT FROM pg_inherits AS link JOIN pg_index AS piece ON piece.indexrelid = link.inhrelid
+                    WHERE link.inhparent = whole.indexrelid AND piece.indisvalid
+                      AND piece.indrelid = format('millrace.%I', part.name)::regclass)
+                """)
+
+            #expect(missing == 0)
+            #expect(
+                try await database.count(
+                    "SELECT count(*)::integer FROM pg_index WHERE indexrelid = 'millrace.job_rows_unflagged'::regclass AND indisvalid"
+                ) == 1)
+        }
+    }
+
     @Test func `a missing partition is made before a submission fails`() async throws {
         try await TestDatabase.withLedger { ledger, database in
             let day = try await database.run("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')").rows.first?.text(0)
@@ -223,6 +282,7 @@ import Testing
             _ = try await ledger.record([
                 Outcome(id: job.id, attempt: 1, ending: .retry(after: .seconds(60), error: "no"))
             ])
+            try await ledger.accept([Samples.job(queue: "other")])
 
             let row = try #require(
                 try await database.run(

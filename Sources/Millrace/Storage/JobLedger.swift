@@ -76,7 +76,8 @@ public protocol JobLedger: QueueSettingsStore {
     /// Rows that wait to be pushed and are due within ``Limits/pushAheadMax``, by queue and priority, without their payloads.
     ///
     /// Of more than `limit`, each queue gives as many, as far as it has them: nearly all of its highest priority, a sixteenth of
-    /// that of the next and so on, but at least the first one of each.
+    /// that of the next and so on, but at least the first one of each. Where more than eight queues and priorities have any, a page
+    /// may come back short.
     func flagged(limit: Int) async throws(LedgerError) -> [UnfinishedJob]
 
     /// Clears the relay's flag of jobs that have been pushed, each as it was when it was read for that by ``pushable(_:bytesMax:)``.
@@ -90,14 +91,15 @@ public protocol JobLedger: QueueSettingsStore {
     /// - Parameter bytesMax: of payloads; the page ends with the job that reaches it, so that there is always one.
     func pushable(_ ids: [JobID], bytesMax: Int) async throws(LedgerError) -> [PushableJob]
 
-    /// Unflagged rows that have not ended, in the order of their ids, without their payloads: what the broker should know.
+    /// Unflagged rows that have not ended, by queue and then by id, without their payloads: what the broker should know.
     ///
+    /// A page costs as much as it has rows, however many wait for the relay.
     /// - Parameters:
     ///   - age: by the time in the id.
-    ///   - after: the last id of the page before; nil for the first.
+    ///   - after: the last one of the page before; nil for the first.
     ///   - queue: nil for all.
     func unfinished(
-        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+        age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob]
 
     /// Makes suspects of all jobs that a process was running when it crashed; one that ran there alone, of which it is

@@ -1,12 +1,13 @@
 -- blame-process: makes suspects of the jobs that ran in a process when it crashed; buries one that ran alone (blame).
 -- $1 process  $2 it ran one job at a time  $3 error of a job that is buried, a JSON string  $4 the shard that counts
+-- $5 ids that find-running found, ascending
 -- Returns of each job id, queue, token and state. None of them runs in the process after that, so it is blamed once.
 WITH found AS MATERIALIZED (
-  SELECT id
-  FROM millrace.job_rows
-  WHERE finished_at IS NULL AND state = 'running' AND worker = $1::bigint
-  ORDER BY id
-  FOR NO KEY UPDATE
+  SELECT job.id
+  FROM unnest($5::uuid[]) AS ran (id)
+  JOIN millrace.job_rows AS job ON job.id BETWEEN ran.id AND ran.id
+  WHERE job.state = 'running' AND job.worker = $1::bigint
+  FOR NO KEY UPDATE OF job
 ), verdict AS MATERIALIZED (
   SELECT $2::boolean AND count(*) = 1 AS is_certain FROM found
 ), blamed AS (

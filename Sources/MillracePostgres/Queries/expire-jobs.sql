@@ -1,9 +1,11 @@
 -- expire-jobs: cancels jobs whose time to begin is over; one that runs is left alone (maintain, until it returns few).
 -- $1 how many at most
+-- In the order of their index: in that of ids, each page would read all that have expired. Nobody waits for a lock here, so no
+-- two can wait for each other.
 WITH expired AS MATERIALIZED (
   SELECT id FROM millrace.job_rows
   WHERE finished_at IS NULL AND expires_at <= statement_timestamp() AND state <> 'running'
-  ORDER BY id LIMIT $1::bigint
+  ORDER BY expires_at LIMIT $1::bigint
   FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE millrace.job_rows AS job

@@ -233,7 +233,12 @@ final class LedgerRun {
         lines += try await ledger.flagged(limit: 100).map { "flagged: \(described($0))" }
         let pages = try await (
             ledger.unfinished(age: .seconds(-600) ..< .seconds(30 * 86_400), in: nil, after: nil, limit: 3),
-            ledger.unfinished(age: .seconds(-600) ..< .seconds(30 * 86_400), in: nil, after: ids[10], limit: 100)
+            ledger.unfinished(
+                age: .seconds(-600) ..< .seconds(30 * 86_400), in: nil,
+                after: records[ids[10]].map {
+                    UnfinishedJob(
+                        id: $0.id, queue: $0.queue, lastToken: nil, isRunning: false, priority: $0.priority)
+                }, limit: 100)
         )
         lines += pages.0.map { "among the first three: \(described($0))" }
         lines += pages.1.map { "after the eleventh: \(described($0))" }

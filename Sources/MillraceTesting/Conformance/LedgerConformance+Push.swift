@@ -184,16 +184,40 @@ extension LedgerConformance {
             _ = try await trial.record(ended.id, 1, LedgerTrial.completed)
             try await trial.accept(jobs)
 
-            var seen: [JobID] = []
+            var seen: [UnfinishedJob] = []
             while true {
                 let page = try await trial.ledger.unfinished(
                     age: .zero ..< .seconds(3600), in: trial.queue, after: seen.last, limit: 3)
                 #expect(page.count <= 3)
                 if page.isEmpty { break }
-                seen += page.map(\.id)
+                seen += page
             }
 
-            #expect(seen == jobs.map(\.id).sorted())
+            #expect(seen.map(\.id) == jobs.map(\.id).sorted())
+        },
+        LedgerConformance("what has not ended of all queues is listed queue by queue, past all that is flagged") {
+            trial in
+            var jobs: [NewJob] = []
+            for number in 0..<9 {
+                try await jobs.append(
+                    trial.job(in: number.isMultiple(of: 2) ? trial.queue : trial.otherQueue, age: .seconds(number * 10))
+                )
+            }
+            try await trial.accept(jobs)
+            let flagged = try await trial.jobs(5)
+            _ = try await trial.ledger.accept(Submission(jobs: flagged, isFlagged: true))
+
+            var seen: [UnfinishedJob] = []
+            while true {
+                let page = try await trial.ledger.unfinished(
+                    age: .zero ..< .seconds(3600), in: nil, after: seen.last, limit: 2)
+                if page.isEmpty { break }
+                seen += page
+            }
+
+            // Other cases may have jobs in queues of their own.
+            seen.removeAll { ![trial.queue, trial.otherQueue].contains($0.queue) }
+            #expect(seen.map(\.id) == jobs.sorted { ($0.queue, $0.id) < ($1.queue, $1.id) }.map(\.id))
         },
         LedgerConformance("what has not ended is listed by age and by queue") { trial in
             let young = try await trial.job()

@@ -129,7 +129,7 @@ public final class MemoryLedger: JobLedger {
     }
 
     public func unfinished(
-        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+        age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob] {
         try perform(.unfinished) { table, now in
             table.unfinished(age: age, in: queue, after: after, limit: limit, now: now)

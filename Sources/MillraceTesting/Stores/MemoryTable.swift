@@ -220,14 +220,14 @@ struct MemoryTable: Sendable {
     }
 
     func unfinished(
-        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int, now: Timestamp
+        age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int, now: Timestamp
     ) -> [UnfinishedJob] {
-        let ids = sortedIDs.filter { id in
-            guard let row = rows[id], !row.life.isFlagged, !row.life.state.isFinal else { return false }
-            return age.contains(now - id.time) && (queue ?? row.job.queue) == row.job.queue
-                && (after.map { $0 < id } ?? true)
+        let found = rows.values.filter { row in
+            !row.life.isFlagged && !row.life.state.isFinal && age.contains(now - row.job.id.time)
+                && (queue ?? row.job.queue) == row.job.queue
+                && (after.map { ($0.queue, $0.id) < (row.job.queue, row.job.id) } ?? true)
         }
-        return ids.prefix(limit).compactMap { rows[$0]?.unfinished }
+        return found.sorted { ($0.job.queue, $0.job.id) < ($1.job.queue, $1.job.id) }.prefix(limit).map(\.unfinished)
     }
 
     // MARK: - What is shown

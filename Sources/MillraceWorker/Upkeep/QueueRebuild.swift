@@ -59,12 +59,12 @@ package struct QueueRebuild: Sendable {
         Failpoint.reached(.epochCopiedNotPushed)
         let push = PagedPush(broker: broker, ledger: ledger, room: room)
         var (pushed, flagged) = (0, 0)
-        var after: JobID?
+        var after: UnfinishedJob?
         repeat {
             try Task.checkCancellation()
             guard await lock.isHeld() else { return nil }
             let page = try await unfinished(in: queue, after: after)
-            after = page.last?.id
+            after = page.last
             guard !page.isEmpty else { break }
             let knows = try await broker.knows(page.map(\.id), in: queue)
             let done = try await push.pushOrFlag(zip(page, knows).filter { !$0.1 }.map(\.0))
@@ -95,17 +95,17 @@ package struct QueueRebuild: Sendable {
 
     /// True also when it would take too long to find out.
     private func runsAnything(_ queue: QueueName) async throws -> Bool {
-        var after: JobID?
+        var after: UnfinishedJob?
         for _ in 0..<Self.runningPagesMax {
             let page = try await unfinished(in: queue, after: after)
             if page.contains(where: \.isRunning) { return true }
             guard page.count == Limits.storeBatchMax else { return false }
-            after = page.last?.id
+            after = page.last
         }
         return true
     }
 
-    private func unfinished(in queue: QueueName, after: JobID?) async throws -> [UnfinishedJob] {
+    private func unfinished(in queue: QueueName, after: UnfinishedJob?) async throws -> [UnfinishedJob] {
         try await ledger.unfinished(
             age: (.zero - Limits.idAheadMax)..<(Limits.scheduleAheadMax * 2), in: queue, after: after,
             limit: Limits.storeBatchMax)

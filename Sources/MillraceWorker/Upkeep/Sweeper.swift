@@ -53,7 +53,7 @@ actor Sweeper: Chore {
     private let room: RoomWatch
     private let window: Window
     private let logger: Logger
-    private var position: JobID?
+    private var position: UnfinishedJob?
     private var doubted: [JobID: Doubt] = [:]
 
     init(
@@ -80,7 +80,7 @@ actor Sweeper: Chore {
                 pushed += done.pushed
                 flagged += done.flagged
             }
-            position = page.last?.id
+            position = page.last
             guard page.count == Limits.storeBatchMax else {
                 position = nil
                 break
@@ -92,7 +92,7 @@ actor Sweeper: Chore {
             logger.info(
                 "jobs unknown to the broker, which has no room, wait for the relay", metadata: [.count: "\(flagged)"])
         }
-        // A pass reads past all that waits for the relay, which may be millions of rows: it must not be all that the ledger does.
+        // Where much is to be looked at it must not be all that the ledger does.
         return max(window.pause, min((ContinuousClock.now - start) * 10, Self.pauseMax))
     }
 

@@ -254,7 +254,7 @@ final class StallingLedger: JobLedger {
     }
 
     func unfinished(
-        age: Range<Duration>, in queue: QueueName?, after: JobID?, limit: Int
+        age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob] {
         try await base.unfinished(age: age, in: queue, after: after, limit: limit)
     }
