@@ -27,7 +27,7 @@ extension JobRecord {
     init(_ row: PostgresRow) throws(PostgresError) {
         self.init(
             try JobSummary(row), payload: try row.json(19), result: try row.jsonIfPresent(20),
-            errors: try row.recordedErrors(21))
+            errors: try row.recordedErrors(21), steps: try row.rememberedSteps(22))
     }
 }
 
@@ -116,6 +116,17 @@ extension PostgresRow {
         }
     }
 
+    func rememberedSteps(_ column: Int) throws(PostgresError) -> [RememberedStep] {
+        guard let json = try jsonIfPresent(.position(column)) else { return [] }
+        return try known(column, json) { json in
+            let entries = try? JSONDecoder().decode([StoredStep].self, from: Data(json))
+            return entries?.map {
+                RememberedStep(
+                    name: $0.name, attempt: $0.attempt, at: Timestamp(unixMicroseconds: $0.at), resultBytes: $0.bytes)
+            }
+        }
+    }
+
     /// A value that no release of ours writes is somebody else's doing.
     private func known<Stored, Value>(
         _ column: Int, _ stored: Stored, _ read: (Stored) -> Value?
@@ -125,6 +136,15 @@ extension PostgresRow {
         }
         return value
     }
+}
+
+/// An element of what `read-jobs` says of the column `steps`.
+private struct StoredStep: Decodable {
+    var name: String
+    var attempt: Int
+    /// Unix time in microseconds.
+    var at: Int64
+    var bytes: Int
 }
 
 /// An element of the column `errors`.

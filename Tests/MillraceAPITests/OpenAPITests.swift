@@ -87,6 +87,7 @@ import Testing
             try await api.finish(failed, .retry(after: .seconds(60), error: "once"))
             let running = try await api.submit()
             try await api.start(running)
+            _ = try await api.ledger.recordStep("charge", result: Array("7".utf8), of: running, attempt: 1)
             let done = try await api.submit()
             try await api.finish(done)
             let exchanges: [(Int, String, String, String?, String)] = [
@@ -94,6 +95,7 @@ import Testing
                 (202, "POST", "/v1/jobs:batch", #"[{"kind":"test.any","payload":{}}]"#, "BatchAccepted"),
                 (200, "GET", "/v1/jobs?limit=2", nil, "JobPage"), (200, "GET", "/v1/jobs/\(id)", nil, "Job"),
                 (200, "GET", "/v1/jobs/\(failed)", nil, "Job"), (200, "GET", "/v1/jobs/\(done)", nil, "Job"),
+                (200, "GET", "/v1/jobs/\(running)", nil, "Job"),
                 (202, "GET", "/v1/jobs/\(id)/result", nil, "JobStanding"),
                 (200, "POST", "/v1/jobs/\(id)/cancel", nil, "JobStanding"),
                 (202, "POST", "/v1/jobs/\(running)/cancel", nil, "JobStanding"),

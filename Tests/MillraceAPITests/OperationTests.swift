@@ -157,6 +157,23 @@ import Testing
         }
     }
 
+    @Test func `a job tells what its runs have done, without what it returned`() async throws {
+        try await APIFixture.run { api in
+            let id = try await api.submit()
+            try await api.start(id)
+            for name in ["charge", "tell"] {
+                _ = try await api.ledger.recordStep(name, result: Array(#"{"a": 1}"#.utf8), of: id, attempt: 1)
+            }
+
+            let steps = try await api.client.send("GET", "/v1/jobs/\(id)").json?["steps"]?.elements
+
+            #expect(steps?.map { $0["name"]?.string } == ["charge", "tell"])
+            #expect(steps?.map { $0["attempt"]?.int } == [1, 1])
+            #expect(steps?.map { $0["result_bytes"]?.int } == [8, 8])
+            #expect(steps?.allSatisfy { $0["at"]?.string != nil && $0["result"] == nil } == true)
+        }
+    }
+
     @Test func `a dead job is retried`() async throws {
         try await APIFixture.run { api in
             let id = try await api.submit()

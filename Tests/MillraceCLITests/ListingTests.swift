@@ -123,10 +123,33 @@ struct ListingTests {
                 WORKER       000000000000f00d
                 PAYLOAD      {"n": 1.50}
                 RESULT       -
+                STEPS        -
                 ERRORS       2026-01-01T00:00:00.000Z attempt 1: no\\u{1b}[31m
                                space
 
                 """)
+    }
+
+    @Test func `steps of a job are listed with their time, attempt and size`() async throws {
+        let fixture = try await fixture()
+        let id = try CommandFixture.id(2)
+        for (name, result) in [("charge", #"{"reference":"r-7"}"#), ("tell", "null")] {
+            _ = try await fixture.ledger.recordStep(name, result: Array(result.utf8), of: id, attempt: 1)
+        }
+
+        let table = await fixture.run("jobs", "show", "\(id)")
+        let json = await fixture.run("jobs", "show", "\(id)", "--output", "json")
+
+        #expect(
+            table.output.contains(
+                """
+                STEPS        2026-01-01T00:01:30.000Z attempt 1: charge, 19 bytes
+                             2026-01-01T00:01:30.000Z attempt 1: tell, 4 bytes
+                """), "\(table.output)")
+        #expect(
+            json.output.contains(
+                #""steps":[{"name":"charge","attempt":1,"at":"2026-01-01T00:01:30.000Z","result_bytes":19},"#),
+            "\(json.output)")
     }
 
     @Test func `one job as JSON keeps its payload's bytes`() async throws {
@@ -134,7 +157,7 @@ struct ListingTests {
             .run("jobs", "show", "019b76da-a800-7000-8000-000000000001", "--output", "json")
 
         #expect(outcome.output.contains(#""payload":{"n": 1.50},"result":null,"errors":[{"attempt":1,"#))
-        #expect(outcome.output.hasSuffix("}]}\n"))
+        #expect(outcome.output.hasSuffix("}],\"steps\":[]}\n"))
     }
 
     @Test func `workers as a table and as JSON`() async throws {

@@ -279,6 +279,9 @@ import Testing
             job.priority = .high
             job.tags = ["a", "b"]
             try await ledger.start(job)
+            for (name, result) in [("charge", #"{"n": 1.50}"#), ("tell", #""a\u0000b""#)] {
+                _ = try await ledger.recordStep(name, result: Array(result.utf8), of: job.id, attempt: 1)
+            }
             _ = try await ledger.record([
                 Outcome(id: job.id, attempt: 1, ending: .retry(after: .seconds(60), error: "no"))
             ])
@@ -287,7 +290,8 @@ import Testing
             let row = try #require(
                 try await database.run(
                     """
-                    SELECT state, priority, payload::text, errors::text, worker, tags, attempt, failures, timeout::text
+                    SELECT state, priority, payload::text, errors::text, worker, tags, attempt, failures,
+                        timeout::text, steps::text, (SELECT steps::text FROM millrace.jobs WHERE queue = 'other') AS none
                     FROM millrace.jobs WHERE queue = 'samples'
                     """
                 ).rows.first)
@@ -298,6 +302,10 @@ import Testing
             #expect(try row.text("errors").contains(#""error" : "no""#))
             #expect(try row.text("worker") == "0000000000000007")
             #expect(try row.textArray("tags") == ["a", "b"])
+            let steps = try row.text("steps")
+            #expect(steps.contains(#""name" : "charge", "attempt" : 1, "at" : "2"#), "\(steps)")
+            #expect(steps.contains(#""result" : {"n": 1.50}"#) && steps.contains(#""result" : "a\u0000b""#), "\(steps)")
+            #expect(try row.text("none") == "[]")
         }
     }
 

@@ -88,11 +88,18 @@ enum OpenAPISchema {
         "finished_at": orNull(time), "worker": orNull(text),
     ]
     private static let recordedError = object(["attempt": count, "at": time, "error": text])
+    private static let rememberedStep = object([
+        "name": name, "attempt": count, "at": time,
+        "result_bytes": integer(0...Limits.stepBytesMax).with([
+            "description": "Of what it returned, which the view millrace.jobs shows."
+        ]),
+    ])
     private static let jobSummary = object(summaryMembers)
     private static let job = object(
         summaryMembers.with([
             "payload": anything, "result": anything.with(["description": "null until it completed."]),
             "errors": ["type": "array", "items": recordedError, "maxItems": .integer(Limits.errorsMax)],
+            "steps": ["type": "array", "items": rememberedStep, "maxItems": .integer(Limits.stepsMax)],
         ]))
     private static let jobPage = object(["jobs": list(of: "JobSummary"), "next": orNull(text)])
     private static let standing = object(["id": id, "state": state])

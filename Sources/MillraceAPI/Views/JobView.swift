@@ -8,13 +8,14 @@ extension JSONWriter {
         object { json in json.members(of: job) }
     }
 
-    /// A job as the API shows it by itself, with payload, result and errors.
+    /// A job as the API shows it by itself, with payload, result, errors and steps.
     package mutating func job(_ job: JobRecord) {
         object { json in
             json.members(of: job.summary)
             json.member("payload", raw: job.payload)
             json.member("result", raw: job.result)
             json.member("errors") { json in json.array(job.errors) { json, error in json.error(error) } }
+            json.member("steps") { json in json.array(job.steps) { json, step in json.step(step) } }
         }
     }
 
@@ -37,6 +38,15 @@ extension JSONWriter {
         member("started_at", job.startedAt?.rfc3339)
         member("finished_at", job.finishedAt?.rfc3339)
         member("worker", job.worker?.description)
+    }
+
+    private mutating func step(_ step: RememberedStep) {
+        object { json in
+            json.member("name", step.name)
+            json.member("attempt", step.attempt)
+            json.member("at", step.at.rfc3339)
+            json.member("result_bytes", step.resultBytes)
+        }
     }
 
     private mutating func error(_ error: RecordedError) {

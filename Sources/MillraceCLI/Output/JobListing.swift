@@ -54,6 +54,7 @@ extension Listing where Row == JobRecord {
                 Column("WORKER") { $0.worker.map { "\($0)" } ?? "-" },
                 Column("PAYLOAD") { String(decoding: $0.payload, as: UTF8.self) },
                 Column("RESULT") { $0.result.map { String(decoding: $0, as: UTF8.self) } ?? "-" },
+                Column("STEPS", lines: { $0.steps.isEmpty ? ["-"] : $0.steps.map(\.line) }),
                 Column("ERRORS", lines: { $0.errors.isEmpty ? ["-"] : $0.errors.flatMap(\.lines) }),
             ], json: { $0.job($1) })
     }
@@ -69,6 +70,10 @@ extension JobSummary {
         case .completed, .cancelled, .dead: "\(DurationText.rounded(now - (finishedAt ?? now))) ago"
         }
     }
+}
+
+extension RememberedStep {
+    fileprivate var line: String { "\(at.rfc3339) attempt \(attempt): \(name), \(resultBytes) bytes" }
 }
 
 extension RecordedError {

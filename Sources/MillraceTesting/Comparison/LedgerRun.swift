@@ -227,7 +227,8 @@ final class LedgerRun {
                 suspect \(row.isSuspect) \
                 of \(row.maxAttempts) due \(tens(row.dueAt)) expires \(tens(row.expiresAt)) started \(tens(row.startedAt)) \
                 finished \(tens(row.finishedAt)) by \(row.worker.map { "\($0)" } ?? "nobody") \
-                payload \(row.payload) result \(row.result ?? []) errors \(errors)
+                payload \(row.payload) result \(row.result ?? []) errors \(errors) \
+                steps \(row.steps.map { "\($0.name) \($0.attempt) \($0.resultBytes)" })
                 """
         }
         lines += try await ledger.flagged(limit: 100).map { "flagged: \(described($0))" }

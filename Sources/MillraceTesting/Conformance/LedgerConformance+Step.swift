@@ -21,6 +21,7 @@ extension LedgerConformance {
             #expect(steps.map(\.attempt) == [1, 1, 1])
             let now = try await trial.now()
             #expect(steps.allSatisfy { $0.at.isNear(now) })
+            #expect(try await trial.row(job.id).steps == steps.map { RememberedStep($0) })
         },
         LedgerConformance("of two steps with one name the first stands") { trial in
             let job = try await trial.startFresh()

@@ -30,7 +30,9 @@ struct MemoryTable: Sendable {
         }
 
         func record(now: Timestamp) -> JobRecord {
-            JobRecord(summary(now: now), payload: job.payload, result: life.result, errors: life.errors)
+            JobRecord(
+                summary(now: now), payload: job.payload, result: life.result, errors: life.errors,
+                steps: life.steps.map(RememberedStep.init))
         }
 
         var unfinished: UnfinishedJob {
