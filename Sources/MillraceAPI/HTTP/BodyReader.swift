@@ -37,7 +37,7 @@ package struct BodyReader: Sendable {
     package var declaredLength: Int? { headers[.contentLength].flatMap(Int.init) }
 
     /// Hands the body to `use`; its bytes count against the budget until that returns.
-    func withBytes<Value: Sendable>(
+    package func withBytes<Value: Sendable>(
         upTo limit: Int, _ use: ([UInt8]) async throws(Problem) -> Value
     ) async throws(Problem) -> Value {
         var taken = 0

@@ -3,7 +3,7 @@
 import Millrace
 
 /// One thing that is wrong with a request, and where.
-struct Fault: Sendable, Equatable {
+package struct Fault: Sendable, Equatable {
     enum Place: Sendable, Equatable, CustomStringConvertible {
         /// JSON pointer within the body.
         case pointer(String)
@@ -29,7 +29,7 @@ struct Fault: Sendable, Equatable {
         self.detail = detail
     }
 
-    init(_ pointer: String, _ detail: String) {
+    package init(_ pointer: String, _ detail: String) {
         self.init(.pointer(pointer), detail)
     }
 
@@ -47,7 +47,7 @@ struct Fault: Sendable, Equatable {
 }
 
 /// All faults of one request, of which the first 100 are told.
-struct Faults: Sendable {
+package struct Faults: Sendable {
     private static let listedMax = 100
 
     private(set) var listed: [Fault] = []
@@ -57,14 +57,14 @@ struct Faults: Sendable {
 
     init() {}
 
-    init(_ fault: Fault) {
+    package init(_ fault: Fault) {
         append(fault)
     }
 
-    var isEmpty: Bool { count == 0 }
+    package var isEmpty: Bool { count == 0 }
 
     /// - Parameter fault: made only when it is told, as a hostile body can have a million of them.
-    mutating func append(_ fault: @autoclosure () -> Fault) {
+    package mutating func append(_ fault: @autoclosure () -> Fault) {
         count += 1
         guard listed.count < Self.listedMax else { return }
         var fault = fault()

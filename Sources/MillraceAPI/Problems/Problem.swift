@@ -64,7 +64,7 @@ package struct Problem: Error, Sendable {
     }
 
     /// - Precondition: there is at least one fault.
-    init(_ kind: Kind, _ faults: Faults) {
+    package init(_ kind: Kind, _ faults: Faults) {
         precondition(!faults.isEmpty, "a problem without a fault")
         self.kind = kind
         self.faults = faults.listed

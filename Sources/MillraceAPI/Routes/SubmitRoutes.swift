@@ -18,9 +18,7 @@ struct SubmitRoutes: Sendable {
 
     private func submit(_ request: APIRequest) async throws(Problem) -> Answer {
         let wait = try APIRequest.wait(try request.query("wait"))
-        guard request.mediaType == "application/json" else {
-            throw .mediaType(request, expected: "application/json")
-        }
+        try request.expectJSON()
         let key = try IdempotencyKey(request.headers)
         let (stored, isReplay, id, isEntrusted) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
             (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID, Bool) in
@@ -67,12 +65,7 @@ struct SubmitRoutes: Sendable {
     }
 
     private func read(_ bytes: [UInt8], _ request: APIRequest) throws(Problem) -> NewJob {
-        let text: JSONText
-        do throws(JSONError) {
-            text = try JSONText(checking: bytes, nestingMax: Limits.nestingMax + 1)
-        } catch {
-            throw Problem(.malformedJSON, Faults(Fault(error.pointer, error.told)))
-        }
+        let text = try APIRequest.json(bytes, nestingMax: Limits.nestingMax + 1)
         var faults = Faults()
         guard let job = reader(request).read(text.root, in: text, &faults) else {
             throw Problem(.invalidField, faults)
@@ -133,15 +126,5 @@ extension FinishWaiter {
         }
         return await closure.watching { await self.wait(for: id, atMost: duration, mayLackRow: mayLackRow) }
             ?? .unfinished(nil)
-    }
-}
-
-extension Problem {
-    fileprivate static func mediaType(_ request: APIRequest, expected: String) -> Problem {
-        let seen = request.headers[.contentType].map(\.quoted) ?? "missing"
-        return Problem(
-            .unsupportedMediaType,
-            "the Content-Type is \(seen), expected \(expected) (curl: --json '{…}', or -H 'content-type: application/json')"
-        )
     }
 }

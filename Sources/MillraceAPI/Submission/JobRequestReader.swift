@@ -34,21 +34,8 @@ struct JobRequestReader {
             faults.append(Fault("", "\(Self.membersMax) members or more; a job has at most \(Self.known.count)"))
             return nil
         }
-        let distinct = distinct(members, &faults)
-        let job = job(MemberReader(members: distinct, text: text), &faults)
+        let job = job(MemberReader(members, in: text, known: Self.known, &faults), &faults)
         return faults.count == countBefore ? job : nil
-    }
-
-    private func distinct(_ given: [JSONMember], _ faults: inout Faults) -> [String: JSONValue] {
-        var members: [String: JSONValue] = [:]
-        for member in given {
-            if !Self.known.contains(member.name) {
-                faults.append(.unknownMember(member.name, known: Self.known))
-            } else if members.updateValue(member.value, forKey: member.name) != nil {
-                faults.append(Fault("/\(member.name)", "given more than once"))
-            }
-        }
-        return members
     }
 
     private func job(_ members: MemberReader, _ faults: inout Faults) -> NewJob? {

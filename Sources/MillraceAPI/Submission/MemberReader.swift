@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Millrace
+package import Millrace
 
 /// Reads members of one object, and notes the fault where one is not what it should be.
-struct MemberReader {
-    let members: [String: JSONValue]
-    let text: JSONText
+package struct MemberReader {
+    package let members: [String: JSONValue]
+    package let text: JSONText
 
-    /// - Parameter read: nil makes it a fault.
-    func value<Value>(
+    /// Notes as faults what is unknown, and what is given more than once.
+    init(_ given: [JSONMember], in text: JSONText, known: [String], _ faults: inout Faults) {
+        var members: [String: JSONValue] = [:]
+        for member in given {
+            if !known.contains(member.name) {
+                faults.append(.unknownMember(member.name, known: known))
+            } else if members.updateValue(member.value, forKey: member.name) != nil {
+                faults.append(Fault("/\(member.name)", "given more than once"))
+            }
+        }
+        self.members = members
+        self.text = text
+    }
+
+    /// A member that may be left out.
+    /// - Parameters:
+    ///   - expected: what it should be, in the words of a problem.
+    ///   - read: nil makes it a fault.
+    /// - Returns: nil when it is not there, and when it is at fault.
+    package func value<Value>(
         _ name: String, _ kind: JSONValue.Kind, expected: String, _ faults: inout Faults,
         _ read: (JSONValue) -> Value?
     ) -> Value? {
@@ -23,6 +41,15 @@ struct MemberReader {
             return nil
         }
         return result
+    }
+
+    /// As `value`, of a member that may not be left out.
+    package func required<Value>(
+        _ name: String, _ kind: JSONValue.Kind, expected: String, _ faults: inout Faults,
+        _ read: (JSONValue) -> Value?
+    ) -> Value? {
+        if members[name] == nil { faults.append(Fault("/\(name)", "missing")) }
+        return value(name, kind, expected: expected, &faults, read)
     }
 
     func duration(_ name: String, in range: ClosedRange<Duration>, _ faults: inout Faults) -> Duration? {
