@@ -49,8 +49,8 @@ extension PostgresLedger {
                         let row = AdoptedRow.parameters(of: [AdoptedRow(unclaimed)], shard: shard)
                         try transaction.query(Statements.adoptJobs, row)
                     }
-                    let attempt = try Self.hold(context, in: transaction)
                     let scope = LedgerTransaction(transaction, now: now)
+                    let attempt = try Self.hold(context, in: scope)
                     let output = try body(scope)
                     let result = try Self.encoded(output)
                     // Last, since it may wait for other writers of the same queue or minute.
@@ -76,13 +76,31 @@ extension PostgresLedger {
         return output
     }
 
+    /// Runs statements of an attempt that goes on after them, if it is still the one that holds the job.
+    func write<Value: Sendable>(
+        _ context: JobContext, timeout: Duration, _ body: @Sendable (LedgerTransaction) throws -> Value
+    ) async throws -> Value {
+        if let unclaimed = context.unclaimed { try await adopt([unclaimed]) }
+        do {
+            return try await transaction(timeout: timeout) { transaction in
+                _ = try Self.hold(context, in: transaction)
+                return try body(transaction)
+            }
+        } catch let error as PostgresError where error.code == .outcomeUnknown {
+            // The next run looks what became of it.
+            throw RunInterrupted("\(error)")
+        } catch let error as PostgresError {
+            throw Self.meaning(of: error)
+        }
+    }
+
     /// One of as many as there are connections, so that transactions seldom wait for each other's counts.
     private var transactionShard: Int64 {
         shard &+ .random(in: 1...Int64(max(configuration.transactionConnections, 1)))
     }
 
     /// Returns the attempt that holds the job, which is this one.
-    private static func hold(_ context: JobContext, in transaction: PostgresTransaction) throws -> Int {
+    private static func hold(_ context: JobContext, in transaction: LedgerTransaction) throws -> Int {
         let rows = try transaction.query(Statements.holdAttempt, [.uuid(context.id.bytes)]).rows
         if Safeguard.fence.isOff, let row = rows.first { return try row.integer(1) }
         guard let row = rows.first, try row.integer(1) == context.attempt, try row.state(0) == .running else {
@@ -117,17 +135,17 @@ extension PostgresLedger {
 
     /// Returns when the transaction is known to have been committed.
     private func resolve(_ error: PostgresError, of context: JobContext) async throws {
+        guard error.code == .outcomeUnknown else { throw Self.meaning(of: error) }
+        try await learnFate(of: context)
+    }
+
+    /// What an error that committed nothing means for the run: a store's fault costs the job nothing.
+    private static func meaning(of error: PostgresError) -> any Error {
         switch error.code {
-        case .outcomeUnknown:
-            try await learnFate(of: context)
-        case .unavailable, .overloaded, .configuration:
-            throw RunInterrupted("\(error)")
-        case .cancelled:
-            throw CancellationError()
-        case .server where error.isConnectionError:
-            throw RunInterrupted("\(error)")
-        default:
-            throw error
+        case .unavailable, .overloaded, .configuration: RunInterrupted("\(error)")
+        case .cancelled: CancellationError()
+        case .server where error.isConnectionError: RunInterrupted("\(error)")
+        default: error
         }
     }
 

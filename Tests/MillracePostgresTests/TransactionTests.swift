@@ -86,6 +86,23 @@ import Testing
         }
     }
 
+    @Test func `a first attempt that was not claimed writes rows on its way, and has one of its own then`() async throws
+    {
+        try await Self.withUnclaimedJob { ledger, database, context in
+            try await context.write { transaction in _ = try transaction.query(Self.insert, [.int4(1)]) }
+
+            let row = try #require(try await ledger.job(context.id))
+            #expect((row.state, row.attempt) == (.running, 1))
+            let output = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(2)])
+                return Output(number: 3)
+            }
+            #expect(output == Output(number: 3))
+            #expect(try await ledger.job(context.id)?.state == .completed)
+            #expect(try await Self.businessRows(database) == 2)
+        }
+    }
+
     @Test func `a first attempt whose job another worker has taken over writes nothing`() async throws {
         try await Self.withUnclaimedJob { ledger, database, context in
             let job = try #require(context.unclaimed?.job)
@@ -197,6 +214,48 @@ import Testing
             #expect(try await Self.businessRows(database) == 1)
             let verdicts = try await ledger.claim([Samples.request(context.id, token: 2)], process: Samples.process)
             #expect(verdicts == [.final(.completed)])
+        }
+    }
+
+    @Test func `a run writes rows and jobs, and goes on`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            let number = try await context.write { transaction in
+                try transaction.query(Self.insert, [.int4(1)])
+                try transaction.enqueue(FollowUp(number: 2))
+                return 3
+            }
+
+            #expect(number == 3)
+            #expect(context.committedOutcome.verdict == nil)
+            #expect(try await ledger.job(context.id)?.state == .running)
+            #expect(try await Self.businessRows(database) == 1)
+            #expect(try await ledger.flagged(limit: 10).map(\.queue) == ["follow-ups"])
+            _ = try await context.transaction { transaction in
+                try transaction.query(Self.insert, [.int4(4)])
+                return Output(number: 5)
+            }
+            #expect(try await Self.businessRows(database) == 2)
+        }
+    }
+
+    @Test func `a run that was taken over, and one that throws, writes nothing on its way`() async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            await #expect(throws: Refusal.self) {
+                try await context.write { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    throw Refusal()
+                }
+            }
+            _ = try await ledger.claim([Samples.request(context.id, token: 2)], process: Samples.process)
+            await #expect(throws: RunInterrupted.self) {
+                try await context.write { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    return 1
+                }
+            }
+
+            #expect(try await Self.businessRows(database) == 0)
+            #expect(try await ledger.job(context.id)?.attempt == 2)
         }
     }
 
