@@ -92,8 +92,8 @@ enum PhotoRows {
             let job = try JobID(bytes: row.uuid("job_id"))
         else { return nil }
         return PhotoRow(
-            id: id, jobID: job, createdAt: Timestamp(unixMicroseconds: try row.unixMicroseconds("created_at")),
-            storedAt: try row.unixMicrosecondsIfPresent("stored_at").map(Timestamp.init(unixMicroseconds:)),
+            id: id, jobID: job, createdAt: try row.timestamp("created_at"),
+            storedAt: try row.timestampIfPresent("stored_at"),
             format: try row.text("format"), width: try row.integer("width"), height: try row.integer("height"),
             bytes: try row.integer("original_bytes"), original: try row.digest("original"),
             jobState: try row.textIfPresent("state").flatMap(JobState.init(rawValue:)),
@@ -139,11 +139,5 @@ extension PostgresRow {
             throw PostgresError(.decoding, "a blob's name has \(BlobDigest.length) bytes")
         }
         return digest
-    }
-}
-
-extension Timestamp {
-    fileprivate init(unixMicroseconds: Int64) {
-        self.init(unixMilliseconds: unixMicroseconds / 1000)
     }
 }

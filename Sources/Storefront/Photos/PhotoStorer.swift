@@ -3,7 +3,6 @@
 import Logging
 import Millrace
 import MillracePostgres
-import Synchronization
 
 /// The handler of ``StorePhoto``.
 ///
@@ -65,7 +64,7 @@ struct PhotoStorer: Sendable {
     }
 
     private func stage(_ original: any BlobReader, in blobs: any BlobStore) async throws -> StagedVariants {
-        let cancellation = Cancellation()
+        let cancellation = CancellationFlag()
         return try await withTaskCancellationHandler {
             do {
                 return try stage(original, in: blobs, cancellation)
@@ -82,7 +81,7 @@ struct PhotoStorer: Sendable {
     }
 
     private func stage(
-        _ original: any BlobReader, in blobs: any BlobStore, _ cancellation: Cancellation
+        _ original: any BlobReader, in blobs: any BlobStore, _ cancellation: CancellationFlag
     ) throws -> StagedVariants {
         var bytes = ImageBytes(original)
         guard let format = try ImageFormat(signature: bytes.take(ImageFormat.signatureLength, at: 0)) else {
@@ -125,15 +124,4 @@ struct StagedVariants: Sendable {
 
 extension StorePhoto.Output {
     fileprivate static let deleted = StorePhoto.Output(isStored: false, width: nil, height: nil)
-}
-
-/// Whether a task was cancelled, as its own thread can ask while it blocks.
-private final class Cancellation: Sendable {
-    private let flag = Atomic(false)
-
-    var isSet: Bool { flag.load(ordering: .acquiring) }
-
-    func set() {
-        flag.store(true, ordering: .releasing)
-    }
 }

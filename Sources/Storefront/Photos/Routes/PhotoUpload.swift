@@ -72,33 +72,15 @@ struct PhotoUpload: Sendable {
         }
         let photo = PhotoID()
         let options = EnqueueOptions(trace: TraceParent.value(request.headers))
-        do {
-            let answer = try await files.ledger.transaction(timeout: Self.timeout) { transaction in
-                let job = try transaction.enqueue(StorePhoto(photo: photo, original: original), options)
-                let answer = PhotoView.accepted(photo, job)
-                if let key {
-                    let idempotency = key.idempotency(
-                        method: request.method, path: request.target.path, body: digest.bytes, answer: answer)
-                    if case .replayed(let first) = try transaction.note(idempotency) { throw Replayed(answer: first) }
-                }
-                try BlobLock.share([digest], in: transaction)
-                try blob.publish()
-                try PhotoRows.insert(
-                    photo, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
-                return answer
-            }
-            return answer.answer(isReplay: false)
-        } catch let replay as Replayed {
-            guard let stored = StoredAnswer(replay.answer) else {
-                throw LedgerError(.protocolViolation, "a stored answer cannot be read")
-            }
-            return stored.answer(isReplay: true)
+        return try await files.ledger.answer(request, body: digest.bytes, key: key, timeout: Self.timeout) {
+            transaction in
+            let job = try transaction.enqueue(StorePhoto(photo: photo, original: original), options)
+            return (job, PhotoView.accepted(photo, job))
+        } write: { job, transaction in
+            try BlobLock.share([digest], in: transaction)
+            try blob.publish()
+            try PhotoRows.insert(photo, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
         }
-    }
-
-    /// Rolls the transaction back: the request was carried out before.
-    private struct Replayed: Error {
-        let answer: [UInt8]
     }
 
     private static func format(_ signature: [UInt8]) throws(Problem) -> ImageFormat {
