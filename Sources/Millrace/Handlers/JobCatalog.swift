@@ -72,12 +72,21 @@ package func encodedJSON(_ value: some Encodable) throws -> [UInt8] {
 
 extension Job {
     package static func decoded(from payload: [UInt8]) throws(PayloadError) -> Self {
+        try PayloadDecoding.decode(Self.self, from: payload)
+    }
+}
+
+/// Reads JSON into a Swift type, and says what does not fit in the words of whoever wrote the JSON.
+package enum PayloadDecoding {
+    package static func decode<Value: Decodable>(
+        _ type: Value.Type, from payload: [UInt8]
+    ) throws(PayloadError) -> Value {
         do {
             return try decodedJSON(payload)
         } catch let error as DecodingError {
             throw PayloadError(error, payload: payload) { other in
                 do {
-                    let _: Self = try decodedJSON(other)
+                    let _: Value = try decodedJSON(other)
                 } catch DecodingError.dataCorrupted(let context) {
                     return context.codingPath.isEmpty
                 } catch {
