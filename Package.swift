@@ -34,6 +34,7 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -59,12 +60,15 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.25.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.24.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     ],
     targets: [
         // The thinnest layer over the C libraries.
+        .systemLibrary(
+            name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         .systemLibrary(
             name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
@@ -121,10 +125,11 @@ let package = Package(
         .target(
             name: "Storefront",
             dependencies: [
-                "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, httpTypes, log,
-                nioCore, nioPosix, serviceLifecycle,
+                "CCurl", "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, httpTypes,
+                log, mustache, nioCore, nioPosix, serviceLifecycle,
             ],
-            resources: [.embedInCode("Queries"), .embedInCode("Migrations")], swiftSettings: settings),
+            resources: [.embedInCode("Queries"), .embedInCode("Migrations"), .embedInCode("Email/Templates")],
+            swiftSettings: settings),
 
         // Memory stores, clocks and conformance suites, public so that users can test their jobs with them.
         .target(name: "MillraceTesting", dependencies: ["Millrace", log], swiftSettings: settings),
@@ -170,7 +175,7 @@ let package = Package(
                 "Storefront",
                 crypto, httpTypes, hummingbirdCore, log, nioCore,
             ],
-            swiftSettings: settings),
+            exclude: ["Email/read_mails.py", "Email/smtp_server.py"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

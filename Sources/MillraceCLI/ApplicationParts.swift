@@ -59,8 +59,12 @@ package struct ApplicationParts: Sendable {
     }
 }
 
-/// What `workers.yml` says to the application.
+/// What `workers.yml` and the environment say to the application.
 package struct ApplicationSettings: Sendable, Equatable {
     /// The folder of the local blob store, an absolute path or one relative to the working folder.
     package let blobs: String
+    /// The folder to which mails are written while no server is named, absolute or relative as `blobs` is.
+    package let maildir: String
+    /// Where its secrets are: never to be logged as a whole.
+    package let environment: [String: String]
 }

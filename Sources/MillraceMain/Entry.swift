@@ -18,11 +18,21 @@ extension ApplicationParts {
         handlers: { settings in
             var handlers = JobHandlers()
             PhotoStorage(folder: settings.blobs).register(in: &handlers)
+            EmailDelivery(settings).register(in: &handlers)
             return handlers
         },
-        check: { settings in try PhotoStorage(folder: settings.blobs).check() },
+        check: { settings in
+            try PhotoStorage(folder: settings.blobs).check()
+            try EmailDelivery(settings).check()
+        },
         serving: { settings, ledger, logger in
             let (routes, services) = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
-            return Serving(routes: routes, services: services)
+            return Serving(routes: routes + EmailDelivery(settings).routes(ledger), services: services)
         })
+}
+
+extension EmailDelivery {
+    fileprivate init(_ settings: ApplicationSettings) {
+        self.init(blobs: settings.blobs, maildir: settings.maildir, environment: settings.environment)
+    }
 }

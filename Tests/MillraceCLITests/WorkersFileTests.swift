@@ -32,7 +32,11 @@ struct WorkersFileTests {
         let sample = try String(contentsOf: file.standardized, encoding: .utf8)
 
         var expected = WorkersFile()
-        expected.pools.append(WorkersFile.PoolSettings(name: "photos", queues: ["photos"], concurrency: 2))
+        expected.pools += [
+            WorkersFile.PoolSettings(name: "photos", queues: ["photos"], concurrency: 2),
+            WorkersFile.PoolSettings(
+                name: "email", queues: ["email"], concurrency: 4, drainTimeout: .seconds(60)),
+        ]
         #expect(try parse(sample) == expected)
 
         for key in WorkersFileReader.keys + WorkersFileReader.apiKeys + WorkersFileReader.poolKeys {
@@ -54,6 +58,13 @@ struct WorkersFileTests {
         #expect(
             try WorkersFileReader.load(file.path).blobs
                 == (expected.hasPrefix("DIR") ? "\(folder)\(expected.dropFirst(3))" : expected))
+    }
+
+    @Test func `the maildir is relative to the folder of the file, too`() throws {
+        let file = try TemporaryFile("maildir: mail\n")
+        let folder = file.path.prefix(through: try #require(file.path.lastIndex(of: "/")))
+
+        #expect(try WorkersFileReader.load(file.path).maildir == "\(folder)mail")
     }
 
     @Test(arguments: ["~", "[a]", "{a: b}", "\"a\\nb\"", "'\(String(repeating: "x", count: 1025))'"])

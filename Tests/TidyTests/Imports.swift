@@ -26,8 +26,8 @@ enum Imports {
         ],
         "MillraceTesting": ["Millrace", "Logging", "Testing"],
         "Storefront": [
-            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CVips", "Crypto", "HTTPTypes", "Logging",
-            "NIO*", "ServiceLifecycle",
+            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CCurl", "CVips", "Crypto", "HTTPTypes",
+            "Logging", "Mustache", "NIO*", "ServiceLifecycle",
         ],
         "MillraceTorture": [
             "Millrace", "MillraceCLI", "MillracePostgres", "PostgresDriver", "ArgumentParser", "AsyncHTTPClient",

@@ -47,7 +47,7 @@ struct CommandContext: Sendable {
     }
 
     func handlers(for file: WorkersFile) -> JobHandlers {
-        var handlers = parts.handlers(file.application)
+        var handlers = parts.handlers(file.application(environment))
         if file.diagnostics { DiagnosticsJobs.register(in: &handlers) }
         return handlers
     }
@@ -55,9 +55,9 @@ struct CommandContext: Sendable {
     /// - Throws: `.system` when the application cannot work on this machine.
     func checkApplication(_ file: WorkersFile) throws(CommandError) {
         do {
-            try parts.check(file.application)
+            try parts.check(file.application(environment))
         } catch {
-            throw CommandError(.system, "\(error); see blobs in workers.yml")
+            throw CommandError(.system, "\(error)")
         }
     }
 

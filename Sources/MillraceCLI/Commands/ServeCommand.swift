@@ -32,7 +32,7 @@ struct ServeCommand: ContextCommand {
         let configuration = APIServer.Configuration(
             host: host ?? settings.api.host, port: port ?? settings.api.port,
             pools: settings.pools.map { APIServer.Pool(name: $0.name, fileCount: $0.count) })
-        let application = stores.serving(context.parts, settings.application)
+        let application = stores.serving(context.parts, settings.application(context.environment))
         let server = APIServer(
             configuration: configuration, ledger: stores.ledger, broker: stores.broker,
             catalog: context.handlers(for: settings).catalog, routes: application.routes, logger: logger)

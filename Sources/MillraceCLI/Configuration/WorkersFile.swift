@@ -17,6 +17,9 @@ struct WorkersFile: Sendable, Equatable {
     /// it is absolute or relative to the folder of the file, here absolute or relative to the working folder. Default
     /// `.millrace/blobs`.
     var blobs = ".millrace/blobs"
+    /// The folder to which the application writes mails while no server is named for them; as `blobs`. Default
+    /// `.millrace/mail`.
+    var maildir = ".millrace/mail"
     /// How long jobs that have ended are remembered, 1 day…10 years. Default ``Limits/retention``.
     var retention = Limits.retention
     /// What all rows of the ledger may take on disk, 64 MiB…1024 GiB, before the oldest jobs that have ended are forgotten
@@ -72,7 +75,9 @@ struct WorkersFile: Sendable, Equatable {
     /// Processes of all pools together, as the file says.
     static let processesMax = 256
 
-    var application: ApplicationSettings { ApplicationSettings(blobs: blobs) }
+    func application(_ environment: [String: String]) -> ApplicationSettings {
+        ApplicationSettings(blobs: blobs, maildir: maildir, environment: environment)
+    }
 
     /// Connections to PostgreSQL that all processes together may open with these counts, the supervisor's included.
     func databaseConnections(counts: [String: Int]) -> Int {

@@ -6,7 +6,7 @@ import Yams
 
 /// Reads and checks `workers.yml`.
 enum WorkersFileReader {
-    static let keys = ["diagnostics", "api", "blobs", "retention", "retention_size", "pools"]
+    static let keys = ["diagnostics", "api", "blobs", "maildir", "retention", "retention_size", "pools"]
     static let apiKeys = ["host", "port", "database_connections"]
     static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections", "memory"]
     private static let bytesMax = 1 << 20
@@ -27,6 +27,7 @@ enum WorkersFileReader {
         }
         var settings = try parse(text, named: file)
         if !settings.blobs.hasPrefix("/") { settings.blobs = folder(of: file) + settings.blobs }
+        if !settings.maildir.hasPrefix("/") { settings.maildir = folder(of: file) + settings.maildir }
         return settings
     }
 
@@ -60,6 +61,7 @@ enum WorkersFileReader {
         if let node = members["diagnostics"] { file.diagnostics = reader.bool(node, "diagnostics: ") ?? false }
         if let node = members["api"] { file.api = readAPI(node, &reader) }
         if let node = members["blobs"], let path = reader.path(node, "blobs: ") { file.blobs = path }
+        if let node = members["maildir"], let path = reader.path(node, "maildir: ") { file.maildir = path }
         if let node = members["retention"],
             let retention = reader.duration(node, "retention: ", in: WorkersFile.retentionRange)
         {

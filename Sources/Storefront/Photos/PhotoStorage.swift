@@ -36,7 +36,12 @@ package struct PhotoStorage: Sendable {
     /// Makes the folder if it is missing, and tries whether this process may write in it.
     /// - Throws: ``BlobError``, in the system's own words.
     package func check() throws {
-        if let folder { try LocalBlobStore.check(root: folder) }
+        guard let folder else { return }
+        do throws(BlobError) {
+            try LocalBlobStore.check(root: folder)
+        } catch {
+            throw BlobError(error.code, "\(error.message); see blobs in workers.yml")
+        }
     }
 
     /// Adds the kind `photos.store` and its handler.

@@ -62,13 +62,14 @@ final class Mill: @unchecked Sendable {
         }
     }
 
+    /// - Parameter isMillrace: false for a program that knows nothing of `--config`.
     @discardableResult
     func start(
         _ name: String, _ arguments: [String], executable: URL = Repository.executable,
-        environment extra: [String: String] = [:]
+        environment extra: [String: String] = [:], isMillrace: Bool = true
     ) throws -> Child {
         let child = try Child(
-            name, executable, arguments + ["--config", configuration.path()],
+            name, executable, arguments + (isMillrace ? ["--config", configuration.path()] : []),
             environment: environment.merging(extra) { $1 }, logFolder: stores.folder)
         children.append(child)
         return child

@@ -3,7 +3,6 @@
 import Foundation
 import HTTPTypes
 import HummingbirdCore
-import Logging
 import Millrace
 import MillraceAPI
 import MillracePostgres
@@ -13,8 +12,8 @@ import Testing
 
 @testable import Storefront
 
-/// Photo storage with a folder and a database of its own, asked as the API and as a worker ask it.
-struct PhotoFixture: Sendable {
+/// Photo storage with a folder of its own.
+struct PhotoFixture: ApplicationFixture {
     let folder: TemporaryFolder
     let database: PhotoDatabase
     let ledger: PostgresLedger
@@ -41,44 +40,6 @@ struct PhotoFixture: Sendable {
 
     // MARK: as a client
 
-    struct Reply: Sendable {
-        let status: Int
-        let headers: HTTPFields
-        let body: [UInt8]
-
-        var json: [String: Any] {
-            get throws { try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]) }
-        }
-    }
-
-    func send(
-        _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:],
-        body: RequestBody = .init(buffer: .init())
-    ) async throws -> Reply {
-        let request = APIRequest(
-            method: method, target: try #require(RequestTarget(path)), headers: headers,
-            body: BodyReader(body, headers: headers), logger: PhotoDatabase.logger)
-        let answer: Answer
-        do throws(Problem) {
-            answer = try await table.answer(to: request)
-        } catch {
-            answer = error.answer
-        }
-        return Reply(
-            status: answer.status.code, headers: answer.headers, body: try await Self.bytes(of: answer.body))
-    }
-
-    private static func bytes(of body: Answer.Body) async throws -> [UInt8] {
-        switch body {
-        case .none: return []
-        case .bytes(let bytes): return bytes
-        case .pieces(let length, let next):
-            var bytes: [UInt8] = []
-            while bytes.count < length { bytes += try await next(bytes.count).readableBytesView }
-            return bytes
-        }
-    }
-
     func upload(_ file: [UInt8], headers: HTTPFields = [:]) async throws -> Reply {
         var all: HTTPFields = [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"]
         all.append(contentsOf: headers)
@@ -102,34 +63,6 @@ struct PhotoFixture: Sendable {
                 }
                 continuation.finish()
             })
-    }
-
-    // MARK: as a worker
-
-    /// Runs one attempt of a job, and records a failure as a worker does.
-    func run(_ id: JobID) async throws -> Result<[UInt8], any Error> {
-        let job = try #require(try await ledger.jobs([id])[id])
-        let token = LeaseToken(
-            reservedAtMicroseconds: UInt64(ContinuousClock.now.duration(to: .now).milliseconds) + UInt64(job.attempt)
-                + 1,
-            process: ProcessID(number: 7), lane: .normal)
-        let lease = Lease(id: id, queue: job.queue, token: token)
-        let verdict = try await ledger.claim([ClaimRequest(lease: lease)], process: ProcessID(number: 7))
-        guard case .run(let claim) = verdict.first else { throw Unclaimable(verdict: "\(verdict)") }
-        let submitter = JobSubmitter(ledger: ledger, broker: MemoryBroker(), logger: PhotoDatabase.logger)
-        let context = JobContext(
-            id: id, kind: job.kind, queue: job.queue, claim: claim, deadline: .now + job.timeout,
-            logger: PhotoDatabase.logger, submitter: submitter)
-        let handler = try #require(handlers.handler(for: job.kind))
-        do {
-            return .success(try await handler.run(job.payload, context))
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    struct Unclaimable: Error {
-        let verdict: String
     }
 
     /// The paths of published blobs.

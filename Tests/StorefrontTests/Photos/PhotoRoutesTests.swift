@@ -250,7 +250,7 @@ import Testing
             let file = try SamplePicture.noise(60, 40).encoded(".jpg")
             let key = try HTTPFields("Idempotency-Key", "a-2")
 
-            let replies = try await withThrowingTaskGroup(of: PhotoFixture.Reply.self) { group in
+            let replies = try await withThrowingTaskGroup(of: Reply.self) { group in
                 for _ in 0..<6 { group.addTask { try await fixture.upload(file, headers: key) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
@@ -278,7 +278,7 @@ import Testing
         try await PhotoFixture.with { fixture in
             let file = try SamplePicture.noise(200, 100).encoded(".jpg")
 
-            let replies = try await withThrowingTaskGroup(of: PhotoFixture.Reply.self) { group in
+            let replies = try await withThrowingTaskGroup(of: Reply.self) { group in
                 for _ in 0..<8 { group.addTask { try await fixture.upload(file) } }
                 return try await group.reduce(into: []) { $0.append($1) }
             }

@@ -93,6 +93,13 @@ final class OpenFolder: Sendable {
         return false
     }
 
+    /// Moves a file into another folder, in place of what has that name there.
+    func rename(_ file: String, to folder: OpenFolder, as newName: String) throws(BlobError) {
+        guard renameat(descriptor, file, folder.descriptor, newName) == 0 else {
+            throw BlobError(errno: errno, "move \(name)/\(file) to \(folder.name)/\(newName)")
+        }
+    }
+
     /// How long ago a regular file was written last; nil when there is none.
     func age(ofFile file: String) throws(BlobError) -> Duration? {
         var status = stat()
