@@ -208,19 +208,7 @@ struct ModelTransitions {
                 next.canceller = ModelState.Canceller(step: .hasFound, token: next.broker.leases.0)
             }
         case .hasFound:
-            change(state, "an operator cancels what was found", emit) { next in
-                guard next.row.isAbsent else {
-                    let isOver = next.row.state.isFinal
-                    update(&next) { life in _ = life.cancel(now: now) }
-                    next.canceller = ModelState.Canceller(
-                        step: isOver ? .idle : .isUnderWay, token: isOver ? 0 : next.row.token)
-                    return
-                }
-                let token = next.canceller.token
-                next.row.attempt = token != 0 || guards.countsCancelled ? 1 : 0
-                (next.row.isAbsent, next.row.state, next.row.token) = (false, .cancelled, token)
-                next.canceller = ModelState.Canceller(step: .isUnderWay, token: token, wroteRow: true)
-            }
+            change(state, "an operator cancels what was found", emit) { cancelFound(&$0) }
         case .idle:
             guard !state.row.state.isFinal else { break }
             fault(state, .cancel, "an operator cancels", emit) { next in
@@ -270,6 +258,21 @@ struct ModelTransitions {
                 next.workers.1.isOverruled = next.workers.1.step != .idle
             }
         }
+    }
+
+    /// It may have got its row since it was found.
+    private func cancelFound(_ next: inout ModelState) {
+        guard next.row.isAbsent else {
+            let isOver = next.row.state.isFinal
+            update(&next) { life in _ = life.cancel(now: now) }
+            next.canceller = ModelState.Canceller(
+                step: isOver ? .idle : .isUnderWay, token: isOver ? 0 : next.row.token)
+            return
+        }
+        let token = next.canceller.token
+        next.row.attempt = token != 0 || guards.countsCancelled ? 1 : 0
+        (next.row.isAbsent, next.row.state, next.row.token) = (false, .cancelled, token)
+        next.canceller = ModelState.Canceller(step: .isUnderWay, token: token, wroteRow: true)
     }
 
     // MARK: - Workers
