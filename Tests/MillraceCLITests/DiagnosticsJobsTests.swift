@@ -96,8 +96,9 @@ struct DiagnosticsJobsTests {
         #expect(
             context.handlers(for: WorkersFile(diagnostics: true)).catalog.kinds
                 == [
-                    "diagnostics.allocate", "diagnostics.crash", "diagnostics.echo", "diagnostics.fail",
-                    "diagnostics.follow", "diagnostics.retry", "diagnostics.sleep", "diagnostics.spin",
+                    "diagnostics.allocate", "diagnostics.crash", "diagnostics.echo", "diagnostics.echo.redis",
+                    "diagnostics.fail", "diagnostics.follow", "diagnostics.retry", "diagnostics.sleep",
+                    "diagnostics.spin",
                 ])
     }
 }
