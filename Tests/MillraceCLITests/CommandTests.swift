@@ -237,6 +237,26 @@ struct CommandTests {
         #expect(try await fixture.broker.status(of: [.default]).map(\.readyCount) == [0])
     }
 
+    @Test func `a job of durability redis is shown, explained and cancelled before it has a row`() async throws {
+        let fixture = fixture()
+        let id = try CommandFixture.id(1)
+        let job = NewJob(id: id, kind: "a", payload: Array("{}".utf8), durability: .redis)
+        _ = try await fixture.broker.enqueue(
+            [QueuedJob(id: id, priority: .normal, delay: .zero, envelope: JobEnvelope(of: job))], into: .default)
+
+        let shown = await fixture.run("jobs", "show", "\(id)")
+        #expect(shown.code == 0)
+        #expect(shown.output.contains("ready"))
+        #expect(await fixture.run("why", "\(id)").output.hasPrefix("ready: "))
+        #expect(await fixture.run("jobs", "retry", "\(id)").code == 4)
+        let cancelled = await fixture.run("jobs", "cancel", "\(id)")
+
+        #expect(cancelled.code == 0)
+        #expect(cancelled.notes == ["\(id) is cancelled"])
+        #expect(try await fixture.ledger.jobs([id])[id]?.state == .cancelled)
+        #expect(try await fixture.broker.status(of: [.default]).map(\.readyCount) == [0])
+    }
+
     @Test func `a job that has ended is run again, another is not`() async throws {
         let fixture = fixture()
         let id = try CommandFixture.id(1)

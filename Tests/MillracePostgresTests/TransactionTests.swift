@@ -323,6 +323,45 @@ import Testing
         }
     }
 
+    /// The row may be invisible while its commit is under way, so the run may think that it was rolled back; its record finds out.
+    @Test(arguments: [CommitProxy.Cut.beforeCommit, .afterCommit])
+    func `a commit of an unclaimed attempt whose answer is lost counts once`(_ moment: CommitProxy.Cut) async throws {
+        try await TestDatabase.withLedger { direct, database in
+            let proxy = try CommitProxy(serverPort: try database.port)
+            defer { proxy.close() }
+            try await database.run("CREATE TABLE business (number integer)")
+            let detoured = TestDatabase(url: try database.url(throughPort: proxy.port))
+            try await detoured.withLedger { ledger in
+                for number in 1...20 as ClosedRange<Int32> {
+                    let job = Samples.job()
+                    let unclaimed = UnrecordedJob(job, .running, token: Samples.request(job.id).lease.token)
+                    let context = Self.context(of: job, ledger, unclaimed: unclaimed)
+                    proxy.cutNextCommit(moment)
+
+                    let result = await Result<Output, any Error>.of {
+                        try await context.transaction { transaction in
+                            try transaction.query(Self.insert, [.int4(number)])
+                            return Output(number: 1)
+                        }
+                    }
+
+                    #expect(proxy.hasCut)
+                    let isCommitted = moment == .afterCommit
+                    if (try? result.get()) == nil {
+                        let given = Outcome(
+                            id: job.id, attempt: 1, ending: .snooze(.seconds(60)), unclaimed: unclaimed)
+                        let verdicts = try await direct.record([given])
+                        #expect(verdicts == [isCommitted ? .settled(.completed) : .recorded(.scheduled)])
+                    }
+                    let rows = try await database.count(
+                        "SELECT count(*)::integer FROM business WHERE number = \(number)")
+                    #expect(rows == (isCommitted ? 1 : 0))
+                    #expect(try await direct.job(job.id)?.state == (isCommitted ? .completed : .scheduled))
+                }
+            }
+        }
+    }
+
     @Test func `an application submits jobs in its own transaction`() async throws {
         try await TestDatabase.withLedger { ledger, database in
             try await database.run("CREATE TABLE business (number integer)")
