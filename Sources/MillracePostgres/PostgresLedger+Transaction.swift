@@ -144,7 +144,7 @@ extension PostgresLedger {
         switch error.code {
         case .unavailable, .overloaded, .configuration: RunInterrupted("\(error)")
         case .cancelled: CancellationError()
-        case .server where error.isConnectionError: RunInterrupted("\(error)")
+        case .server where error.isConnectionError || error.isServersOwnFault: RunInterrupted("\(error)")
         default: error
         }
     }

@@ -64,6 +64,9 @@ public struct PostgresError: Error, Sendable, CustomStringConvertible {
         hasClass("08") || hasClass("53") || sqlState?.hasPrefix("57P0") == true
     }
 
+    /// The server cannot write at all, such as after a fail-over or for want of a disk (25006, class 58), whatever it is asked to.
+    package var isServersOwnFault: Bool { sqlState == "25006" || hasClass("58") }
+
     public var description: String {
         var text = "postgres: \(code): \(message)"
         if let sqlState { text += " (SQLSTATE \(sqlState))" }

@@ -283,6 +283,28 @@ import Testing
         }
     }
 
+    @Test(arguments: ["25006", "53100", "58030"])
+    func `a server that can write nothing costs the job nothing`(_ state: String) async throws {
+        try await Self.withRunningJob { ledger, database, context in
+            try await database.run(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'it cannot' USING ERRCODE = '\(state)'; END $$
+                """)
+            try await database.run(
+                "CREATE TRIGGER refuse BEFORE INSERT ON business FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+            await #expect(throws: RunInterrupted.self) {
+                try await context.transaction { transaction in
+                    try transaction.query(Self.insert, [.int4(1)])
+                    return Output(number: 1)
+                }
+            }
+
+            try await Self.expectNothing(ledger, database, context)
+        }
+    }
+
     @Test(arguments: [CommitProxy.Cut.beforeCommit, .afterCommit])
     func `a commit whose answer is lost is looked for, not repeated`(_ moment: CommitProxy.Cut) async throws {
         try await TestDatabase.withLedger { direct, database in
