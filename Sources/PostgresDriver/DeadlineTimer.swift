@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 import Synchronization
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 
 /// Calls back at given times, from one thread that the process shares and that lives only while an alarm is set.
 ///
@@ -20,7 +27,9 @@ final class DeadlineTimer: Sendable {
     }
 
     private let state = Mutex(State())
-    private let wakeup = DispatchSemaphore(value: 0)
+    /// nil where no descriptor was left: then the thread looks at its alarms a hundred times a second.
+    private let wakeup = try? WakePipe()
+    private static let blindMilliseconds = 10
 
     /// Sets the one alarm of `owner`, in place of an earlier one.
     /// - Parameter action: runs on the shared thread, so it must not block.
@@ -31,7 +40,7 @@ final class DeadlineTimer: Sendable {
             return !state.isRunning
         }
         guard mustStart else {
-            wakeup.signal()
+            wakeup?.wake()
             return
         }
         ThreadExecutor.passing().execute { self.run() }
@@ -39,7 +48,7 @@ final class DeadlineTimer: Sendable {
 
     func clear(for owner: AnyObject) {
         state.withLock { $0.alarms[ObjectIdentifier(owner)] = nil }
-        wakeup.signal()
+        wakeup?.wake()
     }
 
     private func run() {
@@ -58,7 +67,19 @@ final class DeadlineTimer: Sendable {
             guard let next else { return }
             let left = now.duration(to: next).components
             let milliseconds = Int(min(left.seconds, 3600)) * 1000 + Int(left.attoseconds / 1_000_000_000_000_000) + 1
-            _ = wakeup.wait(timeout: .now() + .milliseconds(milliseconds))
+            wait(milliseconds)
         }
+    }
+
+    /// By `poll`, whose time only counts on. A semaphore of Dispatch waits for a time of the wall clock on Linux: where that is set
+    /// back, all deadlines would wait for as long.
+    private func wait(_ milliseconds: Int) {
+        guard let wakeup else {
+            _ = poll(nil, 0, Int32(min(milliseconds, Self.blindMilliseconds)))
+            return
+        }
+        var descriptor = pollfd(fd: wakeup.readEnd, events: Int16(POLLIN), revents: 0)
+        _ = poll(&descriptor, 1, Int32(clamping: milliseconds))
+        wakeup.drain()
     }
 }

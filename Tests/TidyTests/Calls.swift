@@ -21,6 +21,14 @@ enum Calls {
         }
     }
 
+    /// On Linux a semaphore or a group of Dispatch waits until a time of the wall clock: where that is set back, by an operator or
+    /// after a pause of the machine, the wait is longer by as much. Tests, and what tortures, measure nothing by it.
+    static func wallClockWaits(_ files: [SourceFile]) -> [Violation] {
+        violations(in: files.filter { $0.target != "MillraceTorture" }) { line in
+            line.contains(".wait(timeout:") ? ["the wait follows the wall clock: use poll, or a clock's sleep"] : []
+        }
+    }
+
     /// A test waits on a signal, or polls with a deadline by `Eventually.swift`; a pause is too short on a slow machine and
     /// too long on all others.
     static func sleepsInTests(_ files: [SourceFile]) -> [Violation] {

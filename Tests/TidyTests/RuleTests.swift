@@ -94,6 +94,13 @@ private func lines(_ violations: [Violation]) -> [Int] {
         #expect(Calls.bannedCalls([swift("", line)]).isEmpty)
     }
 
+    @Test func `on waits by the wall clock excepts what tortures`() {
+        let line = "_ = semaphore.wait(timeout: .now() + .seconds(1))"
+
+        #expect(lines(Calls.wallClockWaits([swift("let a = 1", line), swift("// \(line)", "a.wait()")])) == [2])
+        #expect(Calls.wallClockWaits([file("Sources/MillraceTorture/Shell.swift", line)]).isEmpty)
+    }
+
     @Test(arguments: [
         "Task {", "let a = Task<Void, any Error> {", "Task(priority: .high) { [a] in", "Task.detached {",
         "return Task.init {",

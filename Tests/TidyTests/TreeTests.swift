@@ -38,6 +38,10 @@ import Testing
         expectNone(Calls.bannedCalls(tree.sources))
     }
 
+    @Test func `waits by no clock that can be set back`() {
+        expectNone(Calls.wallClockWaits(tree.sources))
+    }
+
     @Test func `explains every task without a parent`() {
         expectNone(Calls.unexplainedTasks(tree.sources))
     }
