@@ -8,6 +8,8 @@ import Synchronization
 /// How full Redis is.
 extension RedisBroker {
     private static let countedQueuesMax = 1000
+    /// Of a queue: more than Redis could keep.
+    private static let liveJobsMax = 1 << 40
     private static let namesInterval: Duration = .seconds(5)
 
     public func memory() async throws(BrokerError) -> BrokerMemory {
@@ -16,7 +18,7 @@ extension RedisBroker {
             try await asBroker { () async throws(RedisError) in
                 try await client.send(["INFO", "memory"], deadline: deadline)
             })
-        guard let used = info["used_memory"].flatMap({ Int($0) }) else {
+        guard let used = info["used_memory"].flatMap({ Int($0) }), used >= 0 else {
             throw BrokerError(.protocolViolation, "INFO has no used_memory")
         }
         // What the server does not tell is not limited.
@@ -40,7 +42,12 @@ extension RedisBroker {
         var count = 0
         for result in results {
             let reply = try result.brokerReply()
-            count += try asBroker { () throws(RedisError) in try reply.asInteger("HLEN") }
+            let length = try asBroker { () throws(RedisError) in try reply.asInteger("HLEN") }
+            // No server holds that many; a nonsensical one may say so.
+            guard (0...Self.liveJobsMax).contains(length) else {
+                throw BrokerError(.protocolViolation, "HLEN: \(length) jobs")
+            }
+            count += length
         }
         return count
     }

@@ -58,6 +58,9 @@ extension RedisBroker {
             guard let seconds = Int64(try parts[0].asText()), let micros = Int64(try parts[1].asText()) else {
                 throw RedisError(.unexpectedReply, "TIME: no integers")
             }
+            guard (0..<1 << 40).contains(seconds), (0..<1_000_000).contains(micros) else {
+                throw RedisError(.unexpectedReply, "TIME: no time")
+            }
             return Timestamp(unixMilliseconds: seconds * 1000 + micros / 1000)
         }
     }
