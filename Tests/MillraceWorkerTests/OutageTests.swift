@@ -72,13 +72,7 @@ import Testing
 
     @Test func `acknowledgements wait for the broker`() async throws {
         var fixture = WorkerFixture()
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
 
         try await fixture.whileWorking { _ in
             let id = try await fixture.submitter.submit(Count())
@@ -129,13 +123,7 @@ import Testing
 
     @Test func `another server with the old data gets a new epoch, and nothing that runs is lost`() async throws {
         var fixture = WorkerFixture()
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
 
         try await fixture.whileWorking { _ in
             let id = try await fixture.submitter.submit(Count())

@@ -50,13 +50,7 @@ import Testing
     @Test func `with a job that runs it waits for two extensions`() async throws {
         var fixture = WorkerFixture()
         fixture.configuration.extendInterval = .seconds(2)
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
 
         try await fixture.whileWorking { _ in
             let id = try await fixture.submitter.submit(Count())

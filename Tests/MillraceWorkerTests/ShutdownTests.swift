@@ -37,13 +37,7 @@ import Testing
     @Test func `a job that ends while the worker drains is recorded`() async throws {
         var fixture = WorkerFixture()
         fixture.configuration.drainTimeout = .seconds(10)
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
         var id: JobID?
 
         try await fixture.whileWorking { group in
@@ -85,13 +79,7 @@ import Testing
         async throws
     {
         var fixture = WorkerFixture()
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
         var id: JobID?
 
         try await fixture.whileWorking { _ in
@@ -114,13 +102,7 @@ import Testing
         var fixture = WorkerFixture()
         fixture.configuration.drainTimeout = .seconds(10)
         fixture.configuration.cancelGrace = .seconds(20)
-        let started = Gate()
-        let release = Gate()
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
+        let (started, release) = fixture.registerGated()
         var id: JobID?
 
         try await fixture.whileWorking { group in
@@ -142,14 +124,9 @@ import Testing
 
     @Test func `what only the broker was not told at shutdown is not called lost`() async throws {
         var fixture = WorkerFixture()
-        let (started, release) = (Gate(), Gate())
+        let (started, release) = fixture.registerGated()
         let log = LogLines()
         fixture.logger = log.logger
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
 
         try await fixture.whileWorking { _ in
             let id = try await fixture.submitter.submit(Count())
@@ -167,14 +144,9 @@ import Testing
         async throws
     {
         var fixture = WorkerFixture()
-        let (started, release) = (Gate(), Gate())
+        let (started, release) = fixture.registerGated()
         let log = LogLines()
         fixture.logger = log.logger
-        fixture.handlers.register(Count.self) { job, _ in
-            started.open()
-            try await release.wait()
-            return Count.Output(next: job.number)
-        }
 
         try await fixture.whileWorking { group in
             _ = try await fixture.submitter.submit(Count())

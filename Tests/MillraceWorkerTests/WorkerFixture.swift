@@ -28,6 +28,17 @@ struct WorkerFixture {
 
     var submitter: JobSubmitter { JobSubmitter(ledger: ledger, broker: broker, logger: .quiet) }
 
+    /// Registers a handler of ``Count`` that opens `started` and waits for `release`.
+    mutating func registerGated() -> (started: Gate, release: Gate) {
+        let (started, release) = (Gate(), Gate())
+        handlers.register(Count.self) { job, _ in
+            started.open()
+            try await release.wait()
+            return Count.Output(next: job.number)
+        }
+        return (started, release)
+    }
+
     /// Runs `body` beside a worker, then shuts the worker down in an orderly way.
     func whileWorking(_ body: (ServiceGroup) async throws -> Void) async throws {
         let worker = Worker(
