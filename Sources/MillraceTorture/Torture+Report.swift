@@ -4,29 +4,27 @@ import Foundation
 
 extension Torture {
     /// Says what was done, what became of it, and of each promise whether it was kept.
-    func check(
-        _ nemesis: Nemesis, _ throughput: Throughput, _ stores: Stores, _ folder: URL,
-        _ seen: inout Checker.Observations
-    ) async throws -> Bool {
-        let evidence = try Evidence(folder: folder, producers: settings.producers)
+    func check(_ course: Course, _ stores: Stores, _ folder: URL, _ seen: inout Checker.Observations) async throws
+        -> Bool
+    {
+        let evidence = try Evidence(folder: folder)
         try await evidence.load(into: stores)
-        let done = await nemesis.done
-        for failure in await nemesis.failures { say("fault: \(failure)") }
+        let done = await course.nemesis.done
         seen.changedAnswers = evidence.changedAnswers
-        seen.repeatedRuns = try await number(
-            "SELECT coalesce(sum(greatest(0, attempt - 1 - (mode IN ('retry', 'snooze'))::integer)), 0) FROM torture.jobs",
-            stores)
+        seen.repeatedRuns = try await number(Self.repeatedRuns, stores)
         let isArmed = !settings.workerFailpoints.isEmpty
         seen.repeatedRunsMax =
-            (done.count { $0.fault.mayRepeatRuns } + (isArmed ? 1 : 0)) * settings.workers * settings.concurrency
-        await sayFaults(done, throughput)
+            (done.count { $0.fault.mayRepeatRuns } + (isArmed ? 1 : 0)) * settings.workersMax * settings.concurrency
+        await sayFaults(done, course.throughput)
+        for failure in await course.nemesis.failures { say("  the nemesis failed: \(failure)") }
         try await sayJobs(evidence, seen, stores)
         let checker = Checker(stores: stores)
         var isKept = true
         for invariant in Invariant.all {
             let violations = try await checker.violations(of: invariant, seen)
             isKept = isKept && violations.isEmpty
-            say("\(invariant.number) \(violations.isEmpty ? "kept  " : "BROKEN") \(invariant.promise)")
+            let number = "\(invariant.number)".count < 2 ? " \(invariant.number)" : "\(invariant.number)"
+            say("\(number) \(violations.isEmpty ? "kept  " : "BROKEN") \(invariant.promise)")
             for violation in violations {
                 let examples =
                     violation.examples.isEmpty ? "" : ", such as \(violation.examples.joined(separator: " "))"
@@ -37,22 +35,27 @@ extension Torture {
         return isKept
     }
 
+    /// Runs beyond the first that neither the job itself nor an operator asked for.
+    private static let repeatedRuns = """
+        SELECT coalesce(sum(greatest(0,
+          attempt - 1 - (mode IN ('retry', 'conflict', 'snooze'))::integer
+            - coalesce(times, 0) * (1 + (mode IN ('retry', 'conflict'))::integer))), 0)
+        FROM torture.jobs LEFT JOIN torture.reopened USING (id)
+        """
+
     private func sayFaults(_ done: [Nemesis.Done], _ throughput: Throughput) async {
         let kinds = Dictionary(grouping: done, by: \.fault).sorted { $0.key.rawValue < $1.key.rawValue }
-        // Half of the clients' pace; with a backlog the mill is faster than that.
-        let wanted = Double(settings.rate) / 2
-        if !kinds.isEmpty { say("faults, and the time until \(Int(wanted)) jobs a second ended again:") }
+        if kinds.isEmpty { return }
+        let (recoveries, unseen) = await (throughput.recoveries, throughput.unseen)
+        say("faults, and the time from their end until \(Int(throughput.wanted)) jobs a second ended again:")
+        say("  fault               times   median    worst")
         for (fault, faults) in kinds {
-            var times: [Double] = []
-            for fault in faults {
-                guard let time = await throughput.recovery(after: fault.ended, to: wanted) else { continue }
-                times.append(Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18)
-            }
-            times.sort()
-            let median = times.isEmpty ? "-" : String(format: "%.1f s", times[times.count / 2])
-            let most = times.last.map { String(format: "%.1f s", $0) } ?? "-"
-            let name = fault.rawValue.padding(toLength: 20, withPad: " ", startingAt: 0)
-            say("  \(name) \(faults.count) times, median \(median), at most \(most)")
+            let times = (recoveries[fault] ?? []).sorted()
+            let name = fault.rawValue.padding(toLength: 18, withPad: " ", startingAt: 0)
+            let cells = ["\(faults.count)", times.isEmpty ? "-" : times[times.count / 2].text, times.last?.text ?? "-"]
+            let row = cells.map { String(repeating: " ", count: max(0, 9 - $0.count)) + $0 }.joined()
+            let rest = unseen[fault].map { "   (\($0) not seen to recover before the clients' end)" } ?? ""
+            say("  \(name)\(row.dropFirst(2))\(rest)")
         }
     }
 
@@ -65,6 +68,13 @@ extension Torture {
             "jobs: \(evidence.submitted) submitted, \(evidence.accepted) accepted, \(evidence.refused) refused, "
                 + "\(unknown) without an answer, \(followers) followers, \(cancelled) cancelled; "
                 + "\(evidence.repeatedRequests) requests repeated")
+        if settings.hasOperator {
+            let paused = try await number(
+                "SELECT coalesce(sum(to_us - from_us), 0)::bigint FROM torture.pauses", stores)
+            say(
+                "operator: \(evidence.retries) jobs that had ended retried, a queue paused \(evidence.pauses) times, "
+                    + "for \(Duration.microseconds(paused).text)")
+        }
         say("runs: \(starts), repeated because of faults \(seen.repeatedRuns); at most \(seen.peakMiB) MiB a process")
     }
 
@@ -74,11 +84,7 @@ extension Torture {
             SELECT count(*) FROM torture.accepted LEFT JOIN millrace.job_rows AS job USING (id)
             WHERE job.id IS NULL OR job.state < 'completed'
             """, stores)
-        let twice = try await number(
-            """
-            SELECT count(*) FROM (
-              SELECT job FROM torture.history WHERE state >= 'completed' GROUP BY job HAVING count(*) > 1) AS twice
-            """, stores)
+        let twice = try await number("SELECT count(*) FROM (\(Invariant.recordedTwice)) AS twice", stores)
         say("\(isKept ? "KEPT" : "BROKEN"): lost \(lost), recorded twice \(twice); seed \(settings.seed)")
     }
 

@@ -22,58 +22,93 @@ struct Torture: Sendable {
     /// Whether every promise was kept.
     func run() async throws -> Bool {
         let folder = URL(filePath: try await shell(["mktemp", "-d", "/tmp/millrace-torture.XXXXXX"]))
-        let undertaker = try Undertaker(of: folder, keepsFolder: keepsFolder)
+        let network = "mrt\(getpid())"
+        let undertaker = try Undertaker(of: folder, network: network, root: root, keepsFolder: keepsFolder)
         defer { undertaker.bury() }
         if keepsFolder { say("everything is kept in \(folder.path())") }
         for name in ["logs", "journals", "starts"] {
             try FileManager.default.createDirectory(
                 at: folder.appending(path: name), withIntermediateDirectories: true)
         }
-        let stores = Stores(folder: folder, root: root)
-        try await stores.start()
-        let course = try await course(stores)
+        let whole = PlannedFault.plan(settings)
+        let equipment = await Equipment(for: whole, name: network, folder: folder, root: root)
+        sayMissing(whole, equipment)
+        let stores = Stores(folder: folder, root: root, clocks: equipment.clocks)
+        try await start(stores, equipment)
+        let course = try await course(stores, equipment, whole.filter { equipment.allows($0.fault) })
         let verdict = try await torture(course, stores, folder)
+        sayMissing(whole, equipment)
         try await stores.stop()
         return verdict
     }
 
-    private struct Course {
+    /// What this run does not prove.
+    private func sayMissing(_ plan: [PlannedFault], _ equipment: Equipment) {
+        for (means, reason) in equipment.missing.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let faults = Set(plan.map(\.fault).filter { $0.means == means }.map(\.rawValue)).sorted()
+            say("LEFT OUT: \(faults.joined(separator: ", ")): \(reason)")
+        }
+    }
+
+    private func start(_ stores: Stores, _ equipment: Equipment) async throws {
+        if equipment.hasSmallDisks {
+            try await stores.mountDisk(of: .redis)
+            // The server makes its folder itself.
+            try await stores.startPostgres()
+            await stores.endPostgres()
+            try await stores.mountDisk(of: .postgres)
+        }
+        try await stores.startRedis()
+        try await stores.startPostgres()
+    }
+
+    struct Course {
+        let plan: [PlannedFault]
         let mill: Mill
         let nemesis: Nemesis
         let audit: RedisAudit
-        let throughput = Throughput()
+        let throughput: Throughput
+        let staff: Operator?
     }
 
-    private func course(_ stores: Stores) async throws -> Course {
+    private func course(_ stores: Stores, _ equipment: Equipment, _ plan: [PlannedFault]) async throws -> Course {
+        let chronicle = Chronicle(say: say)
         let executable = URL(filePath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-        let apiPort = UInt16.random(in: 10_000..<20_000)
+        let apiPort = UInt16.random(in: 10_000..<15_000)
+        let supervisedAPIPort = UInt16.random(in: 15_000..<20_000)
+        let (host, network) = (equipment.network?.address ?? "127.0.0.1", equipment.network)
+        var apis = [try FaultProxy(namespace: network?.file(of: .api)) { apiPort }]
+        if settings.hasSupervisor {
+            apis.append(try FaultProxy(namespace: network?.file(of: .work)) { supervisedAPIPort })
+        }
         let proxies = Nemesis.Proxies(
-            redis: try FaultProxy { stores.redisPort }, postgres: try FaultProxy { stores.postgresPort },
-            api: try FaultProxy { apiPort })
+            redis: try FaultProxy(at: host) { stores.redisPort },
+            postgres: try FaultProxy(at: host) { stores.postgresPort }, apis: apis)
         let environment = [
-            "REDIS_URL": "redis://127.0.0.1:\(proxies.redis.port)",
-            "DATABASE_URL": "postgresql://millrace@127.0.0.1:\(proxies.postgres.port)/postgres",
+            "REDIS_URL": "redis://\(host):\(proxies.redis.port)",
+            "DATABASE_URL": "postgresql://millrace@\(host):\(proxies.postgres.port)/postgres",
             StartJournal.folderVariable: stores.folder.appending(path: "starts").path(),
         ]
+        let addresses = Mill.Addresses(
+            environment: environment, apiPort: apiPort, supervisedAPIPort: supervisedAPIPort,
+            clientPorts: apis.map(\.port))
         let mill = Mill(
-            settings, folder: stores.folder, executable: executable, environment: environment, apiPort: apiPort,
-            clientPort: proxies.api.port)
-        let configuration = """
-            api:
-              database_connections: 8
-            pools:
-              default:
-                queues: [\(Self.queues.joined(separator: ", "))]
-                concurrency: \(settings.concurrency)
-                database_connections: 8
-                drain_timeout: 3s
-            """
-        try Data(configuration.utf8).write(to: mill.configuration)
-        try await shell(
-            [executable.path(), "migrate", "--config", mill.configuration.path()], environment: environment)
+            settings, folder: stores.folder, executable: executable, addresses: addresses, equipment: equipment,
+            chronicle)
+        try await mill.prepare(queues: Self.queues)
+        let throughput = Throughput(wanted: Double(settings.rate) / 2, chronicle)
+        let nemesis = Nemesis(
+            mill: mill, stores: stores, proxies: proxies, equipment: equipment, throughput: throughput, chronicle)
         return Course(
-            mill: mill, nemesis: Nemesis(mill: mill, stores: stores, proxies: proxies),
-            audit: RedisAudit(stores: stores, queues: Self.queues))
+            plan: plan, mill: mill, nemesis: nemesis, audit: RedisAudit(stores: stores, queues: Self.queues),
+            throughput: throughput, staff: settings.hasOperator ? makeOperator(stores, addresses) : nil)
+    }
+
+    private func makeOperator(_ stores: Stores, _ addresses: Mill.Addresses) -> Operator {
+        Operator(
+            stores: stores, queues: Self.queues, seed: settings.seed,
+            apis: addresses.clientPorts.map { APIClient("http://127.0.0.1:\($0)") },
+            journal: ClientJournal(stores.folder.appending(path: "journals/operator").path()))
     }
 
     private func torture(_ course: Course, _ stores: Stores, _ folder: URL) async throws -> Bool {
@@ -84,14 +119,11 @@ struct Torture: Sendable {
             group.addTask { await watch(course, stores) }
             group.addTask { await findDoubled(course) }
             try? await course.mill.startProducers()
-            await course.nemesis.run(PlannedFault.plan(settings))
-            let limit = Duration.seconds(settings.seconds * 3 + 60)
-            if !(await eventually(within: limit, { await course.mill.haveProducersFinished })) {
-                say("the clients have not submitted everything, after \(limit)")
-            }
+            await submitAndTorture(course)
             let healed = ContinuousClock.now
             let isDone = await eventually(within: .seconds(settings.convergeSeconds)) { await unfinished(stores) == 0 }
-            say("\(isDone ? "all jobs have ended" : "NOT ALL JOBS HAVE ENDED") \(.now - healed) after the last request")
+            let word = isDone ? "all jobs have ended" : "NOT ALL JOBS HAVE ENDED"
+            say("\(word) \((.now - healed).text) after the last request")
             group.cancelAll()
             var doubled: Set<String> = []
             for await found in group { doubled.formUnion(found) }
@@ -108,8 +140,21 @@ struct Torture: Sendable {
         await course.mill.stop()
         seen.strangeEndings = await course.mill.strangeEndings
         seen.peakMiB = await course.mill.peakMiB
-        say("tortured for \(ContinuousClock.now - start)")
-        return try await check(course.nemesis, course.throughput, stores, folder, &seen)
+        say("tortured for \((ContinuousClock.now - start).text)")
+        return try await check(course, stores, folder, &seen)
+    }
+
+    /// Returns when all faults are over, and the clients and the operator have ended.
+    private func submitAndTorture(_ course: Course) async {
+        await withDiscardingTaskGroup { group in
+            if let staff = course.staff { group.addTask { await staff.run() } }
+            await course.nemesis.run(course.plan)
+            let limit = Duration.seconds(settings.seconds * 3 + 60)
+            if !(await eventually(within: limit, { await course.mill.haveProducersFinished })) {
+                say("the clients have not submitted everything, after \(limit.text)")
+            }
+            group.cancelAll()
+        }
     }
 
     /// Keeps the processes alive and counts what they do, until it is cancelled.

@@ -11,7 +11,8 @@ struct TortureCommand: AsyncParsableCommand {
         discussion: """
             Producers, workers, the API, a Redis and a PostgreSQL of its own run as separate processes, while a nemesis \
             kills, freezes, wipes, rewinds and cuts them off. With one seed the same jobs are submitted and the same \
-            faults planned. Exit code 1 when a promise was broken.
+            faults planned. Exit code 1 when a promise was broken. Some faults take root, which may make network \
+            namespaces and mount file systems in memory; without it they are left out, and it says so.
             """)
 
     @Option(help: "Default: a random one, which is printed.")
@@ -26,6 +27,8 @@ struct TortureCommand: AsyncParsableCommand {
     var wipes = 2
     @Option(help: "Other faults.")
     var faults = 12
+    @Flag(help: "Faults of all kinds: also networks that swallow packets, full disks, clocks, and a supervisor.")
+    var thorough = false
     @Option(help: "Instead of all these, such as flushRedis=2,killWorker=5; \"none\" for no faults.")
     var only: String?
     @Option(help: "Worker processes.")
@@ -78,8 +81,9 @@ struct TortureCommand: AsyncParsableCommand {
         let isNone = only == "none"
         let settings = TortureSettings(
             seed: seed ?? .random(in: 1...999_999), jobs: jobs, seconds: duration, kills: isNone ? 0 : kills,
-            wipes: isNone ? 0 : wipes, faults: isNone ? 0 : faults, only: try onlyFaults(), workers: workers,
-            concurrency: concurrency, jobMilliseconds: jobMilliseconds, convergeSeconds: converge,
+            wipes: isNone ? 0 : wipes, faults: isNone ? 0 : faults, isThorough: thorough, only: try onlyFaults(),
+            hasOperator: !isNone, workers: workers, concurrency: concurrency, jobMilliseconds: jobMilliseconds,
+            convergeSeconds: converge,
             guardsOff: off.map { $0.split(separator: ",").map(String.init) } ?? [], workerFailpoints: armWorker,
             apiFailpoints: armAPI)
         let torture = Torture(

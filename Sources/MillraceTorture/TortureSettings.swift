@@ -12,8 +12,12 @@ struct TortureSettings: Sendable {
     var wipes: Int
     /// All other faults.
     var faults: Int
+    /// Whether these are of all kinds, and not only of those that are over soon.
+    var isThorough = false
     /// Instead of all these: so many of each.
     var only: [(fault: Fault, count: Int)] = []
+    /// Whether there is somebody who pauses queues, and cancels and retries jobs.
+    var hasOperator = false
     var workers: Int
     var producers = 2
     /// Of each worker.
@@ -31,6 +35,12 @@ struct TortureSettings: Sendable {
 
     /// Jobs a second, all producers together.
     var rate: Int { max(producers, jobs / max(1, seconds)) }
+
+    /// Whether an API and workers under a supervisor (`up`) are there besides those that run alone.
+    var hasSupervisor: Bool { isThorough || only.contains { $0.fault.isOfSupervisor } }
+
+    /// Worker processes at the most.
+    var workersMax: Int { workers + (hasSupervisor ? Mill.supervisedMax : 0) }
 
     /// The jobs that a producer submits, which begin with 1.
     func share(of producer: Int) -> (first: Int, count: Int) {

@@ -59,6 +59,18 @@ packages_ensure() {
     "${root[@]}" bash "$scripts/lib/apt-install.sh" $missing || die "could not install: $missing"
 }
 
+# Installs what only faults of the network need, where it can without asking: as root, who alone may carry them out. Whoever does
+# without leaves these faults out, and says so.
+packages_for_faults() {
+    local missing=()
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v nft >/dev/null || missing+=(nftables)
+    if ((${#missing[@]} == 0 || EUID != 0)) || ! packages_are_managed; then return; fi
+    say "installing: ${missing[*]}"
+    # shellcheck disable=SC2154
+    bash "$scripts/lib/apt-install.sh" "${missing[@]}" || say "could not install: ${missing[*]}; some faults are left out"
+}
+
 swift_ensure() {
     local where='https://www.swift.org/install/linux' version
     command -v swift >/dev/null || die "no Swift toolchain found; Millrace needs Swift 6.2 or later: $where"

@@ -11,7 +11,7 @@ struct Invariant: Sendable {
 extension Invariant {
     /// Those that the ledger, its history and the journals tell of; the others need the run itself.
     static let all: [Invariant] = [
-        accepted, recorded, final, attempts, places, convergence, idempotency, budget, memory,
+        accepted, recorded, final, attempts, places, convergence, idempotency, budget, memory, pause,
     ]
 
     private static let accepted = Invariant(
@@ -46,7 +46,7 @@ extension Invariant {
                 "told to be cancelled, and not cancelled",
                 """
                 SELECT id FROM torture.cancels JOIN millrace.job_rows AS job USING (id)
-                WHERE status IN (200, 202) AND state <> 'cancelled'
+                WHERE status IN (200, 202) AND state <> 'cancelled' AND id NOT IN (SELECT id FROM torture.reopened)
                 """
             ),
         ])
@@ -57,7 +57,7 @@ extension Invariant {
             (
                 "recorded twice",
                 """
-                SELECT job FROM torture.history WHERE state >= 'completed' GROUP BY job HAVING count(*) > 1
+                \(recordedTwice)
                 """
             ),
             (
@@ -70,30 +70,57 @@ extension Invariant {
             (
                 "rows of an attempt that is not the recorded one",
                 """
-                SELECT rows.job FROM torture.rows LEFT JOIN millrace.job_rows AS job ON job.id = rows.job
-                WHERE job.state IS DISTINCT FROM 'completed' OR job.attempt <> rows.attempt
+                SELECT job FROM torture.rows WHERE NOT EXISTS (
+                  SELECT FROM torture.recordings
+                  WHERE recordings.job = rows.job AND recordings.attempt = rows.attempt)
                 UNION ALL
-                SELECT follower.id FROM torture.followers AS follower
-                LEFT JOIN millrace.job_rows AS job ON job.id = follower.leader
-                WHERE job.state IS DISTINCT FROM 'completed' OR job.attempt <> follower.of_attempt
+                SELECT id FROM torture.followers WHERE NOT EXISTS (
+                  SELECT FROM torture.recordings
+                  WHERE recordings.job = followers.leader AND recordings.attempt = followers.of_attempt)
                 """
             ),
             (
                 "recorded without its one row, or its one follower",
                 """
-                SELECT jobs.id FROM torture.jobs LEFT JOIN torture.rows ON rows.job = jobs.id
-                WHERE mode = 'row' AND state = 'completed' GROUP BY jobs.id HAVING count(rows.job) <> 1
+                SELECT recordings.job FROM torture.recordings JOIN torture.jobs ON jobs.id = recordings.job
+                LEFT JOIN torture.rows ON rows.job = recordings.job AND rows.attempt = recordings.attempt
+                WHERE mode IN ('row', 'conflict') GROUP BY recordings.job, recordings.attempt HAVING count(rows.job) <> 1
                 UNION ALL
-                SELECT jobs.id FROM torture.jobs LEFT JOIN torture.followers ON followers.leader = jobs.id
-                WHERE mode = 'follow' AND state = 'completed' GROUP BY jobs.id HAVING count(followers.id) <> 1
+                SELECT recordings.job FROM torture.recordings JOIN torture.jobs ON jobs.id = recordings.job
+                LEFT JOIN torture.followers
+                ON followers.leader = recordings.job AND followers.of_attempt = recordings.attempt
+                WHERE mode = 'follow' GROUP BY recordings.job, recordings.attempt HAVING count(followers.id) <> 1
                 """
             ),
         ])
 
+    /// More often than an operator had it run.
+    static let recordedTwice = """
+        SELECT job FROM torture.history LEFT JOIN torture.reopened ON reopened.id = job
+        WHERE state >= 'completed' AND state_before < 'completed'
+        GROUP BY job HAVING count(*) > 1 + coalesce(max(times), 0)
+        """
+
     private static let final = Invariant(
-        number: 3, promise: "a final row does not change, and nothing starts after it",
+        number: 3, promise: "a final row changes by an operator's retry alone, and nothing starts after it",
         rules: [
-            ("changed", "SELECT job FROM torture.history WHERE state_before >= 'completed'"),
+            (
+                "changed", "SELECT job FROM torture.history WHERE state_before >= 'completed' AND state <> 'ready'"
+            ),
+            (
+                "opened again without having been asked to",
+                """
+                SELECT id FROM torture.reopened LEFT JOIN torture.retries USING (id)
+                WHERE times > coalesce(asked, 0)
+                """
+            ),
+            (
+                "told to be opened again, and not opened",
+                """
+                SELECT id FROM torture.retries LEFT JOIN torture.reopened USING (id)
+                WHERE granted > coalesce(times, 0)
+                """
+            ),
             (
                 "started twice under one claim",
                 "SELECT id FROM torture.starts GROUP BY id, attempt HAVING count(*) > 1"
@@ -163,11 +190,25 @@ extension Invariant {
                 "failures that no handler had",
                 """
                 SELECT id FROM torture.jobs
-                WHERE failures > (mode = 'retry')::integer OR mode = 'retry' AND state = 'completed' AND failures <> 1
+                WHERE failures > (mode IN ('retry', 'conflict'))::integer
+                  OR mode IN ('retry', 'conflict') AND state = 'completed' AND failures <> 1
                 """
             ),
             ("dead", "SELECT id FROM millrace.job_rows WHERE state = 'dead'"),
         ])
 
     private static let memory = Invariant(number: 9, promise: "memory is bounded", rules: [])
+
+    private static let pause = Invariant(
+        number: 10, promise: "nothing is claimed in a queue that is paused",
+        rules: [
+            (
+                "claimed by a call that came after the answer to the pause, and before the resumption was asked for",
+                """
+                SELECT job FROM torture.history JOIN torture.pauses USING (queue)
+                WHERE attempt > attempt_before
+                  AND extract(epoch FROM asked_at) * 1000000 BETWEEN from_us AND to_us
+                """
+            )
+        ])
 }

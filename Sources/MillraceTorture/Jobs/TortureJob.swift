@@ -22,6 +22,8 @@ struct TortureJob: Job {
         case row
         /// Commits a job that follows it with its outcome.
         case follow
+        /// As `row`, but the server once refuses it for the sake of another transaction.
+        case conflict
         /// Fails once.
         case retry
         /// Snoozes in its first attempt.
@@ -65,6 +67,8 @@ extension ApplicationParts {
     private static let insertRow = PostgresStatement(
         name: "insert-torture-row", sql: "INSERT INTO torture.rows (job, attempt) VALUES ($1, $2)")
 
+    private static let refuse = PostgresStatement(name: "refuse-torture", sql: "SELECT torture.refuse()")
+
     private static func run(_ job: TortureJob, _ context: JobContext) async throws -> TortureJob.Output {
         if job.milliseconds > 0 { try await Task.sleep(for: .milliseconds(job.milliseconds)) }
         let output = TortureJob.Output(attempt: context.attempt)
@@ -75,8 +79,10 @@ extension ApplicationParts {
             throw JobSignal.snooze(.milliseconds(300))
         case .plain, .retry, .snooze:
             return output
-        case .row:
+        case .row, .conflict:
+            let isRefused = job.mode == .conflict && context.failures == 0
             return try await context.transaction { transaction in
+                if isRefused { try transaction.query(refuse) }
                 try transaction.query(insertRow, [.uuid(context.id.bytes), .int4(Int32(clamping: context.attempt))])
                 return output
             }

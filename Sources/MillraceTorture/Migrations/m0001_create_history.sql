@@ -6,19 +6,33 @@ CREATE TABLE torture.rows (
   attempt integer NOT NULL
 );
 
+-- As the server does with a transaction that cannot be put in an order with the others.
+CREATE FUNCTION torture.refuse() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'could not serialize access' USING ERRCODE = 'serialization_failure';
+END
+$$;
+
 CREATE TABLE torture.history (
   at              timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When the server was asked for it.
+  asked_at        timestamptz NOT NULL DEFAULT statement_timestamp(),
   job             uuid NOT NULL,
+  queue           text NOT NULL,
   state_before    millrace.job_state NOT NULL,
   state           millrace.job_state NOT NULL,
   attempt_before  integer NOT NULL,
   attempt         integer NOT NULL
 );
 
+-- Every completion that was ever recorded; an operator's retry makes a second one of the same job.
+CREATE VIEW torture.recordings AS
+SELECT job, attempt FROM torture.history WHERE state = 'completed' AND state_before < 'completed';
+
 CREATE FUNCTION torture.note_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO torture.history (job, state_before, state, attempt_before, attempt)
-  VALUES (OLD.id, OLD.state, NEW.state, OLD.attempt, NEW.attempt);
+  INSERT INTO torture.history (job, queue, state_before, state, attempt_before, attempt)
+  VALUES (OLD.id, OLD.queue, OLD.state, NEW.state, OLD.attempt, NEW.attempt);
   RETURN NULL;
 END
 $$;

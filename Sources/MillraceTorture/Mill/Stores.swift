@@ -5,22 +5,31 @@ import Foundation
 /// A Redis (append-only file on) and a PostgreSQL of the torture's own, started by the shell functions that `scripts/up` uses,
 /// and everything that can be done to them from outside.
 final class Stores: Sendable {
+    enum Store: String, Sendable {
+        case redis
+        case postgres
+    }
+
     let folder: URL
     private let library: String
+    private let clocks: Clocks?
 
-    /// - Parameter root: the repository's.
-    init(folder: URL, root: URL) {
+    /// - Parameters:
+    ///   - root: the repository's.
+    ///   - clocks: from which both have theirs; nil for the machine's.
+    init(folder: URL, root: URL, clocks: Clocks?) {
         self.folder = folder
         library = root.appending(path: "scripts/lib").path()
+        self.clocks = clocks
     }
 
-    func start() async throws {
-        try await startRedis()
-        try await startPostgres()
+    func startRedis() async throws { try await start(.redis, "redis_start \"$1\" durable") }
+    func startPostgres() async throws { try await start(.postgres, "postgres_start \"$1\" throwaway") }
+
+    private func start(_ store: Store, _ text: String) async throws {
+        try await script(text, environment: try clocks?.environment(of: store.rawValue) ?? [:])
     }
 
-    func startRedis() async throws { try await script("redis_start \"$1\" durable") }
-    func startPostgres() async throws { try await script("postgres_start \"$1\" throwaway") }
     func stop() async throws { try await script("redis_stop \"$1\"; postgres_stop \"$1\"") }
 
     var redisPort: UInt16 { number("redis/port") }
@@ -35,9 +44,10 @@ final class Stores: Sendable {
     }
 
     func killRedis() async { await end(redisPID, SIGKILL) }
+    func endRedis() async { await end(redisPID, SIGTERM) }
 
     /// The folder with the append-only file.
-    private var data: URL { folder.appending(path: "redis/data") }
+    private var data: URL { data(of: .redis) }
     private var copy: URL { folder.appending(path: "redis/older") }
 
     /// Keeps what Redis has written so far, as a backup taken while it runs.
@@ -48,7 +58,9 @@ final class Stores: Sendable {
     /// Puts the older copy in place; Redis must not run.
     func rewindRedis() async throws {
         guard FileManager.default.fileExists(atPath: copy.path()) else { return }
-        try await shell(["bash", "-c", "rm -rf \"$1\" && cp -a \"$2\" \"$1\"", "bash", data.path(), copy.path()])
+        // The folder itself stays: something may be mounted there.
+        let script = "rm -rf \"$1\"/* && cp -a \"$2\"/. \"$1\""
+        try await shell(["bash", "-c", script, "bash", data.path(), copy.path()])
     }
 
     /// Takes all data away; Redis must not run.
@@ -86,18 +98,59 @@ final class Stores: Sendable {
         return text.split(separator: "\n").compactMap { Int32($0) }
     }
 
+    /// For all sessions from now on but one that says otherwise.
+    func setReadOnly(_ isReadOnly: Bool) async throws {
+        try await shell([
+            "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", "SET default_transaction_read_only = off",
+            "-c", "ALTER SYSTEM SET default_transaction_read_only = \(isReadOnly ? "on" : "off")",
+            "-c", "SELECT pg_reload_conf()", databaseURL,
+        ])
+    }
+
+    // MARK: - Disks
+
+    func data(of store: Store) -> URL { folder.appending(path: "\(store.rawValue)/data") }
+
+    /// Puts the data into a file system of their own, in memory; the store must not run, and may have data already.
+    func mountDisk(of store: Store) async throws {
+        let script = """
+            mkdir -p "$1" "$1.before"
+            cp -a "$1"/. "$1.before"
+            mount -t tmpfs -o size=\(Self.diskSize) millrace-torture "$1"
+            cp -a "$1.before"/. "$1"
+            rm -rf "$1.before"
+            """
+        try await shell(["bash", "-euc", script, "bash", data(of: store).path()])
+    }
+
+    /// Takes all free room away. Whoever writes meanwhile makes the new size too small: then once more.
+    func fillDisk(of store: Store) async throws {
+        let script = """
+            for _ in {1..50}; do
+                read -r _ used < <(df --output=size,used -k "$1" | tail -n 1)
+                if mount -o "remount,size=${used}k" "$1" 2>/dev/null; then exit 0; fi
+            done
+            exit 1
+            """
+        try await shell(["bash", "-euc", script, "bash", data(of: store).path()])
+    }
+
+    func emptyDisk(of store: Store) async throws {
+        try await shell(["mount", "-o", "remount,size=\(Self.diskSize)", data(of: store).path()])
+    }
+
+    /// More than all jobs of a long run need.
+    private static let diskSize = "8g"
+
     // MARK: -
+
+    func isRunning(_ store: Store) -> Bool { isAlive(store == .redis ? redisPID : postgresPID) }
 
     private func end(_ pid: Int32, _ signal: Int32) async {
         guard pid > 1 else { return }
         kill(pid, signal)
-        let hasEnded = await eventually(within: .seconds(30), every: .milliseconds(20)) { !Self.isAlive(pid) }
+        let hasEnded = await eventually(within: .seconds(30), every: .milliseconds(20)) { !isAlive(pid) }
         if !hasEnded { kill(pid, SIGKILL) }
-    }
-
-    private static func isAlive(_ pid: Int32) -> Bool {
-        guard let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
-        return !(stat.split(separator: ")").last?.hasPrefix(" Z") ?? true)
     }
 
     private func number<Number: FixedWidthInteger>(_ file: String) -> Number {
@@ -115,8 +168,9 @@ final class Stores: Sendable {
 
         """
 
-    private func script(_ text: String) async throws {
+    private func script(_ text: String, environment: [String: String] = [:]) async throws {
         let parts = ["messages", "processes", "postgres", "redis"].map { ". '\(library)/\($0).sh'; " }.joined()
-        try await shell(["bash", "-euc", parts + Self.closingDescriptors + text, "bash", folder.path()])
+        try await shell(
+            ["bash", "-euc", parts + Self.closingDescriptors + text, "bash", folder.path()], environment: environment)
     }
 }

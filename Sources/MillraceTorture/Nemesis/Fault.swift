@@ -3,38 +3,74 @@
 /// What the nemesis does.
 enum Fault: String, CaseIterable, Sendable {
     // Processes.
-    case killWorker, killAPI, killProducer, endWorker, freezeWorker, freezeAPI
+    case killWorker, killAPI, killProducer, endWorker, freezeWorker, freezeAPI, freezeHalf, stepProcessClock
+    // A supervisor and its children.
+    case killSupervisor, endSupervisor, killChild, scalePool
     // Redis.
-    case flushRedis, deleteRedis, killRedis, rewindRedis, cutRedisTail, freezeRedis, pauseRedis
+    case flushRedis, deleteRedis, killRedis, restartRedis, rewindRedis, cutRedisTail, freezeRedis, pauseRedis, busyRedis
+    case flushScripts, cutRedisClients, lockOutRedis, fillRedis, stepRedisClock
     // PostgreSQL.
-    case crashPostgres, restartPostgres, killBackend, endBackends, freezePostgres
+    case crashPostgres, restartPostgres, killBackend, endBackends, freezePostgres, crowdPostgres, readOnlyPostgres
+    case fillPostgres, stepPostgresClock
     // Connections.
-    case cutRedis, cutPostgres, cutAPI, cutRedisReplies, cutPostgresReplies, cutAPIReplies
-    case delayRedis, delayPostgres, holdRedis, holdPostgres
+    case cutRedis, cutPostgres, cutAPI, cutRedisReplies, cutPostgresReplies, cutAPIReplies, tearRedis, tearPostgres
+    case delayRedis, delayPostgres, holdRedis, holdPostgres, sliceRedis, slicePostgres
+    // Networks.
+    case blackHoleRedis, blackHolePostgres, blackHoleStores
 
     static let kills: [Fault] = [.killWorker, .killWorker, .killWorker, .killWorker, .killAPI, .killProducer]
+    static let killsOfSupervised: [Fault] = [.killChild, .killChild, .killSupervisor]
     static let wipes: [Fault] = [.flushRedis, .deleteRedis]
 
-    /// All others.
-    static let others: [Fault] = [
+    /// Those of a short run, which take a few seconds at most and nothing but processes and stores of one's own.
+    static let usual: [Fault] = [
         .cutPostgresReplies, .crashPostgres, .cutRedisReplies, .rewindRedis, .cutAPIReplies, .freezeWorker,
         .killBackend, .cutRedisTail, .cutRedis, .endWorker, .holdPostgres, .pauseRedis, .cutPostgres, .killRedis,
         .endBackends, .delayRedis, .freezeAPI, .cutAPI, .restartPostgres, .holdRedis, .freezePostgres, .delayPostgres,
         .freezeRedis,
     ]
 
+    /// All others, which a thorough run has besides.
+    static let unusual: [Fault] = [
+        .blackHoleRedis, .fillPostgres, .stepRedisClock, .tearPostgres, .scalePool, .lockOutRedis, .blackHolePostgres,
+        .stepProcessClock, .crowdPostgres, .sliceRedis, .restartRedis, .fillRedis, .endSupervisor, .busyRedis,
+        .readOnlyPostgres, .blackHoleStores, .cutRedisClients, .freezeHalf, .stepPostgresClock, .tearRedis,
+        .flushScripts, .slicePostgres,
+    ]
+
     /// Processes are tortured while the rest is.
     var isOfProcesses: Bool {
         switch self {
-        case .killWorker, .killAPI, .killProducer, .endWorker, .freezeWorker, .freezeAPI: true
+        case .killWorker, .killAPI, .killProducer, .endWorker, .freezeWorker, .freezeAPI, .freezeHalf,
+            .stepProcessClock, .killSupervisor, .endSupervisor, .killChild, .scalePool:
+            true
         default: false
+        }
+    }
+
+    /// There has to be a supervisor.
+    var isOfSupervisor: Bool {
+        switch self {
+        case .killSupervisor, .endSupervisor, .killChild, .scalePool: true
+        default: false
+        }
+    }
+
+    /// What it needs of the machine, besides processes.
+    var means: Means? {
+        switch self {
+        case .blackHoleRedis, .blackHolePostgres, .blackHoleStores: .network
+        case .fillRedis, .fillPostgres: .smallDisks
+        case .stepRedisClock, .stepPostgresClock, .stepProcessClock: .clocks
+        default: nil
         }
     }
 
     /// Whether a job that was running may run again because of it: its lease was lost or given up, or its claim is in doubt.
     var mayRepeatRuns: Bool {
         switch self {
-        case .killProducer, .cutAPI, .cutAPIReplies, .killAPI, .freezeAPI, .delayPostgres, .delayRedis: false
+        case .killProducer, .cutAPI, .cutAPIReplies, .killAPI, .freezeAPI, .delayPostgres, .delayRedis, .flushScripts:
+            false
         default: true
         }
     }
@@ -58,11 +94,13 @@ extension PlannedFault {
             for _ in 0..<count { if fault.isOfProcesses { processes.append(fault) } else { rest.append(fault) } }
         }
         if settings.only.isEmpty {
-            processes = (0..<settings.kills).map { _ in Fault.kills.randomElement(using: &generator) ?? .killWorker }
+            let kills = Fault.kills + (settings.isThorough ? Fault.killsOfSupervised : [])
+            let others = Fault.usual + (settings.isThorough ? Fault.unusual : [])
+            processes = (0..<settings.kills).map { _ in kills.randomElement(using: &generator) ?? .killWorker }
             rest = (0..<settings.wipes).map { Fault.wipes[$0 % Fault.wipes.count] }
-            let offset = Int.random(in: 0..<Fault.others.count, using: &generator)
+            let offset = Int.random(in: 0..<others.count, using: &generator)
             for number in 0..<settings.faults {
-                let fault = Fault.others[(offset + number) % Fault.others.count]
+                let fault = others[(offset + number) % others.count]
                 if fault.isOfProcesses { processes.append(fault) } else { rest.append(fault) }
             }
         }

@@ -11,25 +11,35 @@ actor Nemesis {
         let ended: ContinuousClock.Instant
     }
 
-    private let mill: Mill
-    private let stores: Stores
-    private let proxies: Proxies
+    struct Proxies: Sendable {
+        let redis: FaultProxy
+        let postgres: FaultProxy
+        /// One for each API.
+        let apis: [FaultProxy]
+    }
+
+    let mill: Mill
+    let stores: Stores
+    let proxies: Proxies
+    let equipment: Equipment
+    private let throughput: Throughput
+    private let chronicle: Chronicle
     private(set) var done: [Done] = []
     private(set) var failures: [String] = []
     /// Whether Redis's file has been cut in the middle of a transaction, maybe: it is read up to there, but the half that is left
     /// in the file is carried out at the next start, when what was appended since has ended it.
-    private(set) var isRedisDamaged = false
+    var isRedisDamaged = false
 
-    struct Proxies: Sendable {
-        let redis: FaultProxy
-        let postgres: FaultProxy
-        let api: FaultProxy
-    }
-
-    init(mill: Mill, stores: Stores, proxies: Proxies) {
+    init(
+        mill: Mill, stores: Stores, proxies: Proxies, equipment: Equipment, throughput: Throughput,
+        _ chronicle: Chronicle
+    ) {
         self.mill = mill
         self.stores = stores
         self.proxies = proxies
+        self.equipment = equipment
+        self.throughput = throughput
+        self.chronicle = chronicle
     }
 
     func run(_ plan: [PlannedFault]) async {
@@ -52,120 +62,49 @@ actor Nemesis {
         var generator = SeededGenerator(seed: planned.seed)
         do {
             if planned.fault.isOfProcesses {
-                await torture(planned.fault, &generator)
+                try await torture(planned.fault, &generator)
             } else {
                 try await disturb(planned.fault, &generator)
             }
         } catch {
-            failures.append("\(planned.fault): \(error)")
+            noteFailure("\(planned.fault): \(error)")
         }
-        done.append(Done(fault: planned.fault, began: began, ended: .now))
+        let ended = ContinuousClock.now
+        if ended - began > .milliseconds(500) { chronicle.note("\(planned.fault) over, \((ended - began).text) long") }
+        done.append(Done(fault: planned.fault, began: began, ended: ended))
+        await throughput.expectRecovery(from: planned.fault)
     }
 
-    private func torture(_ fault: Fault, _ generator: inout SeededGenerator) async {
-        let number = Int.random(in: 0..<1000, using: &generator)
-        let role = await mill.pick({ fault.hits($0) }, number)
-        guard let role else { return }
-        switch fault {
-        case .endWorker: await mill.end(role, by: SIGTERM)
-        case .freezeWorker, .freezeAPI:
-            // Some for longer than a lease: then they are zombies.
-            let seconds = fault == .freezeAPI ? 2 : [2, 17, 25].randomElement(using: &generator) ?? 2
-            await mill.freeze(role)
-            await pause(.seconds(seconds))
-            await mill.thaw(role)
-        default: await mill.end(role, by: SIGKILL)
-        }
+    /// Says what is being done, to whom.
+    func tell(_ fault: Fault, _ facts: String = "") {
+        chronicle.note("\(fault)\(facts.isEmpty ? "" : " \(facts)")")
+    }
+
+    func noteFailure(_ failure: String) {
+        failures.append(failure)
+        chronicle.note("the nemesis failed: \(failure)")
     }
 
     private func disturb(_ fault: Fault, _ generator: inout SeededGenerator) async throws {
-        let hold = Duration.milliseconds(Int.random(in: 300...3000, using: &generator))
         switch fault {
-        case .flushRedis: _ = try await stores.redis("FLUSHALL")
-        case .deleteRedis:
-            try await restartRedis { try await stores.deleteRedisData() }
-            isRedisDamaged = false
-        case .killRedis: try await restartRedis {}
-        case .rewindRedis:
-            try await stores.copyRedis()
-            await pause(hold)
-            // The copy was taken while the file was written.
-            isRedisDamaged = true
-            try await restartRedis { try await stores.rewindRedis() }
-        case .cutRedisTail:
-            let bytes = Int.random(in: 100...65_536, using: &generator)
-            isRedisDamaged = true
-            try await restartRedis { try await stores.cutRedisTail(bytes: bytes) }
-        case .freezeRedis: await freeze([stores.redisPID], for: hold)
-        case .pauseRedis:
-            _ = try await stores.redis("CLIENT", "PAUSE", "2000", "ALL", within: 10)
-            await pause(.seconds(2))
-        case .crashPostgres:
-            await stores.crashPostgres()
-            try await stores.startPostgres()
-        case .restartPostgres:
-            await stores.endPostgres()
-            try await stores.startPostgres()
-        case .killBackend:
-            // The server ends all sessions and recovers, as after a crash of its own.
-            let backends = await stores.backends()
-            if let backend = backends.sorted().suffix(10).randomElement(using: &generator) { kill(backend, SIGKILL) }
-        case .endBackends:
-            _ = try await stores.rows(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'millrace%'")
-        case .freezePostgres: await freeze([stores.postgresPID] + stores.backends(), for: hold)
-        default: await connections(fault, for: hold)
+        case .flushRedis, .deleteRedis, .killRedis, .restartRedis, .rewindRedis, .cutRedisTail, .freezeRedis,
+            .pauseRedis, .busyRedis, .flushScripts, .cutRedisClients, .lockOutRedis, .fillRedis, .stepRedisClock:
+            try await torture(redis: fault, &generator)
+        case .crashPostgres, .restartPostgres, .killBackend, .endBackends, .freezePostgres, .crowdPostgres,
+            .readOnlyPostgres, .fillPostgres, .stepPostgresClock:
+            try await torture(postgres: fault, &generator)
+        default: try await torture(connections: fault, &generator)
         }
     }
 
-    private func connections(_ fault: Fault, for hold: Duration) async {
-        switch fault {
-        case .cutRedis: proxies.redis.cut()
-        case .cutPostgres: proxies.postgres.cut()
-        case .cutAPI: proxies.api.cut()
-        case .cutRedisReplies: proxies.redis.cutReplies(6)
-        case .cutPostgresReplies: proxies.postgres.cutReplies(6)
-        case .cutAPIReplies: proxies.api.cutReplies(6)
-        case .delayRedis: await pass(proxies.redis, as: .delay(milliseconds: 100), for: hold)
-        case .delayPostgres: await pass(proxies.postgres, as: .delay(milliseconds: 100), for: hold)
-        case .holdRedis: await pass(proxies.redis, as: .hold, for: hold)
-        case .holdPostgres: await pass(proxies.postgres, as: .hold, for: hold)
-        default: break
-        }
+    /// Most faults that last are over before anybody's patience is.
+    func hold(_ generator: inout SeededGenerator, _ range: ClosedRange<Int> = 300...3000) -> Duration {
+        .milliseconds(Int.random(in: range, using: &generator))
     }
 
-    private func pass(_ proxy: FaultProxy, as mode: FaultProxy.Mode, for hold: Duration) async {
-        proxy.set(mode)
-        await pause(hold)
-        proxy.set(.pass)
-    }
-
-    private func freeze(_ processes: [Int32], for hold: Duration) async {
+    func freeze(_ processes: [Int32], for hold: Duration) async {
         for process in processes where process > 1 { kill(process, SIGSTOP) }
         await pause(hold)
         for process in processes where process > 1 { kill(process, SIGCONT) }
-    }
-
-    /// What cannot be read any more is taken away: that is a wipe.
-    private func restartRedis(_ change: () async throws -> Void) async throws {
-        await stores.killRedis()
-        do {
-            try await change()
-            try await stores.startRedis()
-        } catch {
-            failures.append("Redis did not start, its data are taken away: \(error)")
-            try await stores.deleteRedisData()
-            try await stores.startRedis()
-        }
-    }
-}
-
-extension Fault {
-    fileprivate func hits(_ role: Mill.Role) -> Bool {
-        switch (self, role) {
-        case (.killWorker, .worker), (.endWorker, .worker), (.freezeWorker, .worker): true
-        case (.killAPI, .api), (.freezeAPI, .api), (.killProducer, .producer): true
-        default: false
-        }
     }
 }

@@ -17,6 +17,10 @@ final class ClientJournal: Sendable {
         case repeated(first: Int, isSame: Bool)
         /// 0 = no answer.
         case cancelled(id: String, status: Int)
+        /// An operator's, of a job that had ended; 0 = about to be asked.
+        case retried(id: String, status: Int)
+        /// Between these times of the ledger's clock (µs since 1970) the queue was paused, as the answers said.
+        case paused(queue: String, from: Int, to: Int)
     }
 
     private let descriptor: Mutex<Int32>
@@ -34,6 +38,8 @@ final class ClientJournal: Sendable {
             case .unknown(let first, let count): ["u", "\(first)", "\(count)"]
             case .repeated(let first, let isSame): ["s", "\(first)", isSame ? "1" : "0"]
             case .cancelled(let id, let status): ["c", id, "\(status)"]
+            case .retried(let id, let status): ["t", id, "\(status)"]
+            case .paused(let queue, let from, let to): ["p", queue, "\(from)", "\(to)"]
             }
         let line = Array((words.joined(separator: " ") + "\n").utf8)
         descriptor.withLock { _ = write($0, line, line.count) }
@@ -52,6 +58,8 @@ final class ClientJournal: Sendable {
             case "u" where numbers.count == 2: return .unknown(first: numbers[0], count: numbers[1])
             case "s" where numbers.count == 2: return .repeated(first: numbers[0], isSame: numbers[1] == 1)
             case "c" where words.count == 3: return .cancelled(id: words[1], status: numbers[1])
+            case "t" where words.count == 3: return .retried(id: words[1], status: numbers[1])
+            case "p" where words.count == 4: return .paused(queue: words[1], from: numbers[1], to: numbers[2])
             default: return nil
             }
         }

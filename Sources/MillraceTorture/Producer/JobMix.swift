@@ -22,6 +22,7 @@ struct JobMix: Sendable {
         case 6: rest = #","delay":"1s""#
         // Some run longer than a lease.
         case 7: duration = Int.random(in: 0..<500, using: &generator) == 0 ? 18_000 : duration * 100
+        case 8: mode = .conflict
         default: break
         }
         if let milliseconds { (mode, duration, rest) = (.plain, milliseconds, "") }

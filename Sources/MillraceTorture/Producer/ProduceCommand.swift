@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import AsyncHTTPClient
 import Foundation
 
 /// A client process; the torture starts it, and again after it was killed: then it goes on by its own journal.
@@ -22,15 +21,14 @@ struct ProduceCommand: AsyncParsableCommand {
         for entry in ClientJournal.read(journal) {
             switch entry {
             case .accepted(let first, _), .refused(let first, _, _), .unknown(let first, _): ended.insert(first)
-            case .invoked, .repeated, .cancelled: break
+            default: break
             }
         }
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
         let producer = Producer(
-            url: url, serials: first..<(first + count), ratePerSecond: max(1, rate), seed: seed,
+            serials: first..<(first + count), ratePerSecond: max(1, rate), seed: seed,
             mix: JobMix(seed: seed, milliseconds: jobMilliseconds < 0 ? nil : jobMilliseconds),
-            journal: ClientJournal(journal), client: client, ended: ended)
+            journal: ClientJournal(journal), api: APIClient(url), ended: ended)
         await producer.run()
-        try await client.shutdown()
+        try await producer.api.shutdown()
     }
 }

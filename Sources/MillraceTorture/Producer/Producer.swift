@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import AsyncHTTPClient
 import Foundation
-import NIOCore
-import NIOHTTP1
 
 /// A client: submits its share of the jobs in batches at a steady rate, and repeats what was not answered, with the same
 /// idempotency key, as clients should; one batch in twenty it gives up, as clients do.
 struct Producer: Sendable {
-    let url: String
     let serials: Range<Int>
     let ratePerSecond: Int
     let seed: UInt64
     let mix: JobMix
     let journal: ClientJournal
-    let client: HTTPClient
+    let api: APIClient
     /// First numbers of the batches that it had ended with when it was killed.
     let ended: Set<Int>
 
@@ -24,7 +20,7 @@ struct Producer: Sendable {
 
     func run() async {
         // What is refused before the API listens says nothing of it.
-        _ = await eventually(within: .seconds(30)) { await request(.GET, "/readyz")?.status == 200 }
+        _ = await eventually(within: .seconds(30)) { await api.get("/readyz")?.status == 200 }
         await withTaskGroup(of: Void.self) { group in
             let start = ContinuousClock.now
             var sent = 0
@@ -57,7 +53,7 @@ struct Producer: Sendable {
         }
         if Int.random(in: 0..<8, using: &generator) == 0, let id = ids.randomElement(using: &generator) {
             journal.note(.cancelled(id: id, status: 0))
-            let answer = await request(.POST, "/v1/jobs/\(id)/cancel")
+            let answer = await api.post("/v1/jobs/\(id)/cancel")
             if let answer { journal.note(.cancelled(id: id, status: answer.status)) }
         }
     }
@@ -68,7 +64,7 @@ struct Producer: Sendable {
     ) async -> [String]? {
         for attempt in 0..<triesMax {
             if attempt > 0 { await pause(.milliseconds(250)) }
-            let answer = await request(.POST, "/v1/jobs:batch", body, key: "torture-\(seed)-\(batch.lowerBound)")
+            let answer = await api.post("/v1/jobs:batch", body, key: "torture-\(seed)-\(batch.lowerBound)")
             guard let answer else { continue }
             if answer.status == 202, let ids = answer.ids, ids.count == batch.count { return ids }
             // In flight, too many, or a store is away: to be asked again. Whether a 503 was carried out is not known.
@@ -80,25 +76,5 @@ struct Producer: Sendable {
         }
         if !isRepetition { journal.note(.unknown(first: batch.lowerBound, count: batch.count)) }
         return nil
-    }
-
-    private struct Answer {
-        let status: Int
-        let ids: [String]?
-    }
-
-    private func request(
-        _ method: HTTPMethod, _ path: String, _ body: String? = nil, key: String? = nil
-    ) async -> Answer? {
-        var request = HTTPClientRequest(url: url + path)
-        request.method = method
-        if let body { request.body = .bytes(ByteBuffer(string: body)) }
-        request.headers.add(name: "Content-Type", value: "application/json")
-        if let key { request.headers.add(name: "Idempotency-Key", value: key) }
-        guard let answer = try? await client.execute(request, timeout: .seconds(10)),
-            let received = try? await answer.body.collect(upTo: 1 << 20)
-        else { return nil }
-        let object = try? JSONSerialization.jsonObject(with: Data(received.readableBytesView)) as? [String: Any]
-        return Answer(status: Int(answer.status.code), ids: object?["ids"] as? [String])
     }
 }
