@@ -17,6 +17,12 @@ import Testing
         return estimate.endReading(inquiry, BrokerMemory(usedBytes: used, bytesMax: limit, liveJobs: liveJobs))
     }
 
+    private func failToRead(after time: Duration) throws -> RoomEstimate.Change? {
+        estimate.now += time
+        let inquiry = try #require(estimate.beginReading())
+        return estimate.endReading(inquiry, nil)
+    }
+
     /// An estimate that expectations may change.
     private final class Trial {
         private var estimate = RoomEstimate()
@@ -35,7 +41,7 @@ import Testing
         var urgentShare: Double { estimate.urgentShare }
         func take(_ bytes: Int, for level: RoomEstimate.Level) -> Bool { estimate.take(bytes, for: level) }
         func finish(_ bytes: Int) { estimate.finish(bytes) }
-        func noteFull() -> RoomEstimate.Change? { estimate.noteFull() }
+        func noteFull() -> RoomEstimate.Change? { estimate.noteFull(at: now) }
     }
 
     @Test func `without a reading, or a limit, everything fits`() throws {
@@ -145,6 +151,24 @@ import Testing
         #expect(estimate.isReadingDue())
         #expect(try read(mebibytes(500)) == .opened)
         #expect(estimate.free(for: .submission) == mebibytes(250))
+    }
+
+    @Test func `a refusal does not outlast a second in which the memory cannot be read`() throws {
+        #expect(estimate.noteFull() == .closed)
+        #expect(try failToRead(after: .zero) == nil)
+        #expect(estimate.free(for: .urgent) == 0)
+
+        #expect(try failToRead(after: .seconds(1)) == .opened)
+
+        #expect(estimate.free(for: .submission) == .max, "nothing is known: the push will say")
+        estimate.now += .seconds(1)
+        _ = try read(mebibytes(700))
+        #expect(estimate.noteFull() == .closed)
+        #expect(try failToRead(after: .milliseconds(999)) == nil)
+        #expect(estimate.free(for: .backlog) == 0)
+        #expect(try failToRead(after: .seconds(1)) == nil)
+        #expect(estimate.free(for: .backlog) == mebibytes(50), "the last reading stands")
+        #expect(estimate.free(for: .submission) == 0)
     }
 
     @Test func `a reading is made four times a second, one at a time, and sooner after much was taken`() throws {

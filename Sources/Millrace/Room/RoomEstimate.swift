@@ -59,8 +59,8 @@ package struct RoomEstimate: Sendable {
     private var takenBefore = 0
     private var nextReading: ContinuousClock.Instant?
     private var isAsking = false
-    /// The broker has refused a push since the last reading.
-    private var isFull = false
+    /// When the broker refused a push last, until it was read again, or could not be for a while.
+    private var refusedAt: ContinuousClock.Instant?
     /// New jobs are pushed at once.
     package private(set) var isOpen = true
 
@@ -84,22 +84,26 @@ package struct RoomEstimate: Sendable {
         return Inquiry(finished: finished)
     }
 
-    /// Ends a reading; nil when it failed, after which the last one stands.
+    /// Ends a reading; nil when it failed, after which the last one stands, but no refusal of a while ago: it would stand
+    /// for as long as nothing can be read.
     package mutating func endReading(
         _ inquiry: Inquiry, _ reading: BrokerMemory?, at now: ContinuousClock.Instant
     ) -> Change? {
         isAsking = false
         nextReading = now + (reading == nil ? Self.failureInterval : Self.readingInterval)
-        guard let reading else { return nil }
-        memory = reading
-        finishedBefore = inquiry.finished
-        isFull = false
+        if let reading {
+            memory = reading
+            finishedBefore = inquiry.finished
+        } else {
+            guard let refusedAt, now - refusedAt >= Self.failureInterval else { return nil }
+        }
+        refusedAt = nil
         return settle()
     }
 
     /// Bytes that may be pushed; without a limit, or a reading, all that can be.
     package func free(for level: Level) -> Int {
-        if isFull { return 0 }
+        if refusedAt != nil { return 0 }
         if level == .submission, !isOpen { return 0 }
         guard let memory, let limit = memory.bytesMax else { return .max }
         return max(0, Self.bound(limit, level) - occupied(memory))
@@ -133,8 +137,8 @@ package struct RoomEstimate: Sendable {
     }
 
     /// The broker refused a push for want of memory.
-    package mutating func noteFull() -> Change? {
-        isFull = true
+    package mutating func noteFull(at now: ContinuousClock.Instant) -> Change? {
+        refusedAt = now
         nextReading = nil
         guard isOpen else { return nil }
         isOpen = false

@@ -58,7 +58,7 @@ package final class RoomWatch: Sendable {
 
     /// The broker refused a push for want of memory.
     package func noteFull() {
-        tell(estimate.withLock { $0.noteFull() }, nil)
+        tell(estimate.withLock { $0.noteFull(at: .now) }, nil)
     }
 
     /// A line for each time that the mark is passed.
