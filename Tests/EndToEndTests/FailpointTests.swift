@@ -54,9 +54,18 @@ import Testing
                 "work", ["work"], environment: ["MILLRACE_FAILPOINTS": "reclaimed:kill@1000,sweep:off"])
             let wrong = try mill.start("work", ["work"], environment: ["MILLRACE_FAILPOINTS": "reclaimd:kill"])
 
-            #expect(await wrong.exitCode(within: 20) == 2)
-            #expect(wrong.log.contains("reclaimd:kill"))
-            let isSaid = await eventually(within: .seconds(20)) { armed.log.contains("error FAILPOINTS ARE ARMED") }
+            let short = try mill.start(
+                "migrate", ["migrate"], environment: ["MILLRACE_FAILPOINTS": "reclaimed:kill"])
+            let wrongShort = try mill.start(
+                "migrate", ["migrate"], environment: ["MILLRACE_FAILPOINTS": "reclaimd:kill"])
+
+            for child in [wrong, wrongShort] {
+                #expect(await child.exitCode(within: 20) == 2)
+                #expect(child.log.contains("reclaimd:kill"))
+            }
+            #expect(await short.exitCode(within: 20) == 0)
+            #expect(short.log.contains("FAILPOINTS ARE ARMED"))
+            let isSaid = await eventually(within: .seconds(20)) { armed.log.contains("FAILPOINTS ARE ARMED") }
             #expect(isSaid)
             #expect(armed.isRunning)
         }

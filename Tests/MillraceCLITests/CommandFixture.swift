@@ -17,6 +17,7 @@ struct CommandFixture {
     var isTerminal = false
     var usesColor = false
     var connectionsAllowed: Int?
+    var environment = ["DATABASE_URL": "memory"]
     /// The application's own look at the machine.
     var checkApplication: @Sendable (ApplicationSettings) throws -> Void = { _ in }
     /// Called in place of each pause of `--watch` and `--wait`; the default ends the command.
@@ -61,7 +62,7 @@ struct CommandFixture {
             isTerminal: isTerminal, usesColor: usesColor)
         return CommandContext(
             parts: ApplicationParts(handlers: { [handlers] _ in handlers }, check: checkApplication),
-            environment: ["DATABASE_URL": "memory"], console: console,
+            environment: environment, console: console,
             openStores: { (_, _, _) throws(CommandError) in stores }, defaultFile: "/nowhere/workers.yml",
             now: { clock.timestamp }, sleep: { _ in try await onPause() },
             readInput: { limit in Array(input.utf8.prefix(limit)) })

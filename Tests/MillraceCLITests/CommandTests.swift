@@ -30,6 +30,19 @@ struct CommandTests {
 
     // MARK: - The command line
 
+    @Test(arguments: [["queues", "list"], ["--help"], ["work"]])
+    func `a failpoint that nobody knows is an error in every command`(arguments: [String]) async {
+        var fixture = CommandFixture()
+        fixture.environment["MILLRACE_FAILPOINTS"] = "reclaimd:kill"
+
+        let outcome = await fixture.run(arguments)
+
+        #expect(outcome.code == 2)
+        #expect(outcome.output == "")
+        #expect(
+            outcome.notes.count == 1 && outcome.notes[0].contains("MILLRACE_FAILPOINTS: reclaimd:kill is no failpoint"))
+    }
+
     @Test func `help goes to standard output`() async {
         let outcome = await CommandFixture().run("--help")
 

@@ -28,6 +28,18 @@ import Testing
         #expect(throws: FailpointError(entry: entry)) { try FailpointPlan("sweepPushed:kill,\(entry)") }
     }
 
+    @Test func `what cannot be read arms nothing, and an empty one is no plan`() throws {
+        var told: [String] = []
+
+        #expect(throws: FailpointError(entry: "nowhere:kill")) {
+            try FailpointPlan.arm("nowhere:kill") { told.append($0) }
+        }
+        try FailpointPlan.arm("") { told.append($0) }
+        try FailpointPlan.arm(nil) { told.append($0) }
+
+        #expect(told.isEmpty && !FailpointPlan.isArmed)
+    }
+
     @Test func `nothing is armed by itself`() {
         #expect(!FailpointPlan.isArmed)
         #expect(Safeguard.allCases.allSatisfy { !$0.isOff })

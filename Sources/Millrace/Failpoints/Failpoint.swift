@@ -2,9 +2,9 @@
 
 /// A place between two effects at which a test kills or stalls a real process, to prove what a crash there leaves behind.
 ///
-/// None is armed unless ``FailpointPlan/variable`` says so; then a process that
-/// serves or works warns loudly in its log. An unarmed one costs the
-/// look at one static Bool, so they stand once per batch, never per job. Reaching one never suspends: a stalled failpoint
+/// None is armed unless ``FailpointPlan/variable`` says so, and only in a program that has told of it on its standard error
+/// (`FailpointPlan.arm`), which those of `MillraceApplication` do first of all. An unarmed one costs the look at one static
+/// Bool, so they stand once per batch, never per job. Reaching one never suspends: a stalled failpoint
 /// blocks the thread that it is on, as a stopped machine would.
 ///
 /// Change together: `FailpointTests` of the end-to-end tests, which kill a process at each of them.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Logging
 import Synchronization
 
 #if canImport(Glibc)
@@ -11,6 +10,8 @@ import Synchronization
 
 /// What this process does at which failpoints, as ``variable`` says: a list with commas between.
 ///
+/// Nothing is armed before somebody has been told: a program that does not call ``arm(_:tell:)`` has no failpoints.
+///
 /// - `recordedNotAcknowledged:kill` ends the process by SIGKILL; `…:kill@3` only the third time.
 /// - `claimedNotStarted:stall(2s)` blocks the thread for so long each time; `…:stall(250ms)@3` only the third time.
 /// - `fence:off` switches a ``Safeguard`` off.
@@ -18,21 +19,24 @@ package final class FailpointPlan: Sendable {
     package static let variable = "MILLRACE_FAILPOINTS"
     private static let stallMax: Duration = .seconds(3600)
 
-    private static let loaded: Result<FailpointPlan, FailpointError> = {
-        guard let text = getenv(variable) else { return .success(FailpointPlan()) }
-        return Result { () throws(FailpointError) in try FailpointPlan(String(cString: text)) }
-    }()
-    /// What the environment says, read once; nothing is armed by one that cannot be read.
-    package static let current = (try? loaded.get()) ?? FailpointPlan()
-    package static let isArmed = !current.isEmpty
+    private static let armed = Mutex(FailpointPlan())
+    private static let hasArmed = Atomic(false)
 
-    /// Refuses a plan that cannot be read, and warns of one that can.
-    package static func announce(to logger: Logger) throws(FailpointError) {
-        let plan = try loaded.get()
+    package static var isArmed: Bool { hasArmed.load(ordering: .relaxed) }
+    static var current: FailpointPlan { armed.withLock(\.self) }
+
+    /// Arms what a text says, in this process and for good; nil and an empty one say nothing.
+    ///
+    /// - Parameter tell: called with a warning before anything is armed.
+    /// - Throws: for a text that cannot be read, of which nothing is armed.
+    package static func arm(_ text: String?, tell: (String) -> Void) throws(FailpointError) {
+        let plan = try FailpointPlan(text ?? "")
         guard !plan.isEmpty else { return }
-        logger.error(
-            "FAILPOINTS ARE ARMED: this process kills, stalls or cheats on purpose; never so in production",
-            metadata: [.part: "\(plan.text)"])
+        tell(
+            "FAILPOINTS ARE ARMED: this process kills, stalls or cheats on purpose; never so in production: \(plan.text)"
+        )
+        armed.withLock { $0 = plan }
+        hasArmed.store(true, ordering: .relaxed)
     }
 
     package enum Action: Sendable, Equatable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Millrace
 
 /// The command `millrace`: takes the command line apart and runs a subcommand.
 struct MillraceCommand: ParsableCommand {
@@ -25,6 +26,7 @@ struct MillraceCommand: ParsableCommand {
     /// Returns the exit code.
     static func run(_ arguments: [String], in context: CommandContext) async -> Int32 {
         do {
+            try armFailpoints(in: context)
             if let message = unknownCommand(arguments) { throw CommandError(.usage, message) }
             var command = try parseAsRoot(arguments)
             if let command = command as? any ContextCommand {
@@ -42,6 +44,15 @@ struct MillraceCommand: ParsableCommand {
         } catch {
             return report(
                 isUsage(error) ? CommandError(.usage, usageMessage(for: error)) : CommandError(error), context)
+        }
+    }
+
+    /// Before anything else, and whatever the command: whoever runs it must know.
+    private static func armFailpoints(in context: CommandContext) throws(CommandError) {
+        do {
+            try FailpointPlan.arm(context.environment[FailpointPlan.variable]) { context.console.complain($0) }
+        } catch {
+            throw CommandError(.usage, "\(error)")
         }
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
-import Millrace
 import ServiceLifecycle
 import UnixSignals
 
@@ -14,11 +13,6 @@ enum ServiceRunner {
         _ services: [any Service], on executor: (any TaskExecutor)? = nil, logger: Logger,
         secondSignal: SecondSignal?
     ) async throws {
-        do {
-            try FailpointPlan.announce(to: logger)
-        } catch {
-            throw CommandError(.usage, "\(error)")
-        }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map {
