@@ -25,17 +25,19 @@ extension PostgresLedger {
             let count = try decoding { () throws(PostgresError) in try pruned.rows.first?.int8(0) ?? 0 }
             if count == 0, forgotten.affectedRows < Self.pruneRowsMax { break }
         }
-        try await expire(within: timeout)
     }
 
-    private func expire(within timeout: Duration) async throws(LedgerError) {
-        var count: Int64 = 0
-        for _ in 0..<Self.pruneRoundsMax {
-            let expired = try await run(Statements.expireJobs, [.int8(Self.pruneRowsMax)], within: timeout).affectedRows
-            count += Int64(expired)
-            if expired < Self.pruneRowsMax { break }
+    public func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob] {
+        let result = try await run(
+            Statements.expireJobs, [.int8(Int64(limit))], within: configuration.maintenanceTimeout)
+        return try decoding { () throws(PostgresError) in
+            var expired: [ExpiredJob] = []
+            for row in result.rows {
+                expired.append(
+                    ExpiredJob(id: try row.jobID(0), queue: try row.queue(1), token: try row.tokenIfPresent(2)))
+            }
+            return expired
         }
-        if count > 0 { logger.info("jobs that had expired were cancelled", metadata: [.count: "\(count)"]) }
     }
 
     /// Rows deleted by one statement: few enough to be over in a second.

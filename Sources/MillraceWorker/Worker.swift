@@ -67,7 +67,8 @@ public struct Worker: Service {
                 eventLoop: eventLoop, broker: broker, ledger: ledger, room: room,
                 window: .recent(after: configuration.sweepAfter), logger: logger),
             Sweeper(eventLoop: eventLoop, broker: broker, ledger: ledger, room: room, window: .old, logger: logger),
-            Maintainer(eventLoop: eventLoop, ledger: ledger), reporter,
+            Maintainer(eventLoop: eventLoop, ledger: ledger),
+            Expirer(eventLoop: eventLoop, broker: broker, ledger: ledger, logger: logger), reporter,
         ]
         if case .drain(let patience) = configuration.suspects {
             chores.append(

@@ -26,6 +26,23 @@ import Testing
         }
     }
 
+    @Test func `whoever waits for a job hears of it when a claim finds that it has expired`() async throws {
+        var fixture = WorkerFixture()
+        fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
+        let expiry = Timestamp.now() + .milliseconds(200)
+        let id = try await fixture.submitter.submit(Count(), EnqueueOptions(expiresAt: expiry))
+        await eventually("it has expired") { Timestamp.now() > expiry }
+        let announcements = fixture.broker.announcements()
+        // The claim shall find it, and no chore.
+        fixture.ledger.fail(.expire, times: 100, with: LedgerError(.unavailable, "for a test"))
+
+        try await fixture.whileWorking { _ in
+            try await fixture.expect(id, toBecome: .cancelled)
+            let heard = await announcements.first { $0 == .finished([id]) }
+            #expect(heard != nil)
+        }
+    }
+
     @Test func `a job whose handler throws is tried again until its budget is spent`() async throws {
         var fixture = WorkerFixture()
         fixture.handlers.register(Count.self) { _, context in throw Oops(description: "no luck \(context.attempt)") }

@@ -9,7 +9,8 @@
 ///
 /// Change together: `BrokerConformance`, `MemoryBroker`, `RedisBroker`.
 public protocol JobBroker: Sendable {
-    /// Makes jobs takeable, or due after their delay; an id that is live already is left as it is.
+    /// Makes jobs takeable, or due after their delay; an id that is live already is left as it is, but for one that is ready
+    /// now and waits for its time: it was opened again, and goes to its lane at once.
     ///
     /// An accepted push is only a hint: it may happen at any time, any number of times.
     func enqueue(_ jobs: [QueuedJob], into queue: QueueName) async throws(BrokerError) -> [EnqueueVerdict]
@@ -157,7 +158,7 @@ public struct QueuedJob: Sendable, Equatable {
 
 public enum EnqueueVerdict: Sendable, Equatable {
     case enqueued
-    /// Waiting already, in a lane or until it is due; nothing was changed.
+    /// Waiting already, in a lane or until it is due, which is later still; nothing was changed.
     case known
     /// Leased, or a remnant of the same id is still to be met (a cancelled entry, the last lease): push again later.
     case busy

@@ -115,9 +115,15 @@ public protocol JobLedger: QueueSettingsStore {
     /// Jobs that ended within the last hour and day, by queue.
     func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts]
 
-    /// Sees to what must be there ahead of time (partitions), cancels what has expired and does not run, and forgets what is
-    /// past its time (idempotency keys, finished jobs).
+    /// Sees to what must be there ahead of time (partitions), and forgets what is past its time (idempotency keys, finished
+    /// jobs).
     func maintain() async throws(LedgerError)
+
+    /// Cancels jobs whose time to begin is over and that do not run, at most `limit` of them; those that it has cancelled.
+    ///
+    /// The broker is told next, and then ``flagAgain(_:)`` is called, as after ``cancel(_:)``.
+    /// - Parameter limit: 1…``Limits/storeBatchMax``.
+    func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob]
 
     /// Returns when a default job could be accepted now.
     func check() async throws(LedgerError)
@@ -343,6 +349,20 @@ public enum CancelVerdict: Sendable, Equatable {
     case cancelled(queue: QueueName, token: LeaseToken?, wasRunning: Bool)
     case final(JobState, queue: QueueName, token: LeaseToken?)
     case missing
+}
+
+/// A job that was cancelled since it may not begin any more.
+public struct ExpiredJob: Sendable, Equatable {
+    public var id: JobID
+    public var queue: QueueName
+    /// That of its last claim; nil when it was never claimed.
+    public var token: LeaseToken?
+
+    package init(id: JobID, queue: QueueName, token: LeaseToken?) {
+        self.id = id
+        self.queue = queue
+        self.token = token
+    }
 }
 
 public enum ReopenVerdict: Sendable, Equatable {

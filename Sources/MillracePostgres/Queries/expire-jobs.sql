@@ -1,4 +1,4 @@
--- expire-jobs: cancels jobs whose time to begin is over; one that runs is left alone (maintain, until it returns few).
+-- expire-jobs: cancels jobs whose time to begin is over; one that runs is left alone (expire).
 -- $1 how many at most
 -- In the order of their index: in that of ids, each page would read all that have expired. Nobody waits for a lock here, so no
 -- two can wait for each other.
@@ -12,3 +12,4 @@ UPDATE millrace.job_rows AS job
 SET state = 'cancelled', finished_at = statement_timestamp(), flagged = false
 FROM expired
 WHERE job.id BETWEEN expired.id AND expired.id
+RETURNING job.id, job.queue, job.token

@@ -5,8 +5,10 @@
 -- ARGV[4] last tokens, 17 bytes for each job, zeros for none; or '' for none at all
 -- ARGV[5…] id and envelope of each job, at most 500
 -- Returns one number per job: 1 = enqueued, 0 = known, -1 = busy (it is leased, or its cancelled entry is still there).
+-- A job that is ready and waits for a time of before (an operator has opened it again) goes to its lane at once.
 -- A lease may end with the job's removal, whatever the ledger says of the job by then: what is leased is not known for good.
--- An entry comes before its envelope: alone it is dropped by whoever meets it, an envelope alone would stay for ever.
+-- An entry comes before its envelope: alone it is dropped by whoever meets it, an envelope alone would stay for ever. And
+-- it comes before the old one goes: in two places a job is found again.
 local jobs, leases, scheduled, bell, quarantine = KEYS[1], KEYS[2], KEYS[3], KEYS[5], KEYS[10]
 local now, lanes, delays, tokens = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local count = #lanes
@@ -22,7 +24,16 @@ for i = 1, count do
 end
 
 local known = redis.call('HMGET', jobs, unpack(ids))
-local answers, fields, due, ready, suspects, seen, leased = {}, {}, {}, {}, {}, {}, nil
+local answers, fields, due, ready, suspects, moved, seen, leased = {}, {}, {}, {}, {}, {}, {}, nil
+local function delay_of(i) return delays == '' and 0 or struct.unpack('>I8', delays, 8 * i - 7) end
+local function make_takeable(id, lane)
+  if lane > 3 then
+    suspects[#suspects + 1] = id .. string.char(lane % 4)
+  else
+    local entries = ready[lane]
+    if entries then entries[#entries + 1] = id else ready[lane] = {id} end
+  end
+end
 for i = 1, count do
   if known[i] and known[i] ~= '' then
     -- There are no more leases than slots.
@@ -35,28 +46,36 @@ for i = 1, count do
   local id = ids[i]
   if known[i] == '' or known[i] and leased[id] or tokens ~= '' and redis.call('ZSCORE', leases, id .. tokens:sub(17 * i - 16, 17 * i)) then
     answers[i] = -1
-  elseif known[i] or seen[id] then
+  elseif seen[id] then
     answers[i] = 0
+  elseif known[i] then
+    answers[i] = 0
+    local places = {id .. '\0', id .. '\1', id .. '\2', id .. '\3'}
+    local due_at = delay_of(i) == 0 and redis.call('ZMSCORE', scheduled, unpack(places)) or {}
+    for place = 1, 4 do
+      if due_at[place] then
+        answers[i] = 1
+        seen[id] = true
+        moved[#moved + 1] = places[place]
+      end
+    end
+    if seen[id] then make_takeable(id, lanes:byte(i)) end
   else
     answers[i] = 1
     seen[id] = true
     fields[#fields + 1] = id
     fields[#fields + 1] = ARGV[2 * i + 4]
-    local lane = lanes:byte(i)
-    local delay = delays == '' and 0 or struct.unpack('>I8', delays, 8 * i - 7)
+    local lane, delay = lanes:byte(i), delay_of(i)
     if delay > 0 then
       due[#due + 1] = delay
       due[#due + 1] = id .. string.char(lane % 4)
-    elseif lane > 3 then
-      suspects[#suspects + 1] = id .. string.char(lane % 4)
     else
-      local entries = ready[lane]
-      if entries then entries[#entries + 1] = id else ready[lane] = {id} end
+      make_takeable(id, lane)
     end
   end
 end
 
-if #fields == 0 then return answers end
+if #fields == 0 and #moved == 0 then return answers end
 for lane = 0, 3 do
   if ready[lane] then redis.call('RPUSH', KEYS[lane + 6], unpack(ready[lane])) end
 end
@@ -69,6 +88,7 @@ if #due > 0 then
   for i = 1, #due, 2 do due[i] = now + due[i] end
   redis.call('ZADD', scheduled, unpack(due))
 end
-redis.call('HSET', jobs, unpack(fields))
+if #moved > 0 then redis.call('ZREM', scheduled, unpack(moved)) end
+if #fields > 0 then redis.call('HSET', jobs, unpack(fields)) end
 if next(ready) and redis.call('EXISTS', bell) == 0 then redis.call('RPUSH', bell, 1) end
 return answers

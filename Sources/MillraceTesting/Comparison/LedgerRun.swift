@@ -152,7 +152,9 @@ final class LedgerRun {
             case .raiseEpoch(let queue):
                 return "\(try await ledger.raiseEpoch(of: queues[queue], serverID: "raised"))"
             case .setPoolCount(let count, let pool): try await ledger.setPoolCount(count, pool: "pool \(pool)")
-            case .maintain: try await ledger.maintain()
+            case .maintain:
+                try await ledger.maintain()
+                return "\(try await ledger.expire(limit: Limits.storeBatchMax).sorted { $0.id < $1.id })"
             case .list(let state, let queue, let kind, let limit):
                 var query = JobQuery(
                     queue: queue.map { queues[$0] }, state: state, kind: kind.map { kinds[$0] }, limit: limit)

@@ -45,13 +45,15 @@ extension BrokerConformance {
             #expect(try await trial.reserve().ids == jobs.ids)
             #expect(try await trial.reserve().isEmpty)
         },
-        BrokerConformance("an id that is scheduled is known, and keeps its time") { trial in
+        BrokerConformance("an id that is scheduled is known, and keeps its time until it is ready") { trial in
             let jobs = try await trial.prepare(1, delay: .seconds(60))
             var sooner = jobs[0]
-            sooner.delay = .zero
+            sooner.delay = .seconds(30)
 
             #expect(try await trial.broker.enqueue([sooner], into: trial.queue) == [.known])
 
+            try await trial.advance(by: .seconds(50))
+            #expect(try await trial.broker.promote(10, in: trial.queue).promoted == 0)
             let status = try await trial.status()
             #expect(status.scheduled == 1)
             #expect(status.readyCount == 0)
@@ -130,6 +132,22 @@ extension BrokerConformance {
             let nextDue = try #require(reservation.nextDue)
             #expect(nextDue > .seconds(5) && nextDue <= .seconds(10))
             #expect(try await trial.status().scheduled == 1)
+        },
+        BrokerConformance("a job that is ready now does not wait for a time of before, and is in one place") { trial in
+            let jobs = try await trial.prepare(3, delay: .seconds(600))
+            var ready = jobs
+            for index in ready.indices { ready[index].delay = .zero }
+            ready[2].isSuspect = true
+
+            let verdicts = try await trial.broker.enqueue(ready + [ready[0]], into: trial.queue)
+
+            #expect(verdicts == [.enqueued, .enqueued, .enqueued, .known])
+            #expect(try await trial.broker.enqueue(ready, into: trial.queue) == [.known, .known, .known])
+            let status = try await trial.status()
+            #expect([status.scheduled, status.readyCount, status.quarantined] == [0, 2, 1])
+            #expect(try await trial.reserve().ids == [jobs[0].id, jobs[1].id])
+            try await trial.advance(by: .seconds(601))
+            #expect(try await trial.broker.promote(10, in: trial.queue).promoted == 0)
         },
         BrokerConformance("a job whose time has passed is ready now") { trial in
             let jobs = try await trial.prepare(1, delay: .seconds(-60))

@@ -182,8 +182,7 @@ extension LedgerConformance {
             #expect(row.attempt == 0)
             #expect(row.finishedAt?.isNear(try await trial.now()) == true)
         },
-        LedgerConformance("a job past its expiry that nobody claims is cancelled by maintenance, a running one is not")
-        {
+        LedgerConformance("a job past its expiry that nobody claims is cancelled, a running one is not") {
             trial in
             let jobs = try await [
                 trial.job(expires: .seconds(120)), trial.job(due: .seconds(600), expires: .seconds(120)),
@@ -193,13 +192,28 @@ extension LedgerConformance {
             try await trial.start(jobs[2].id, 1)
             try await trial.advance(by: .seconds(121))
 
-            try await trial.ledger.maintain()
+            let expired = try await trial.expire()
 
+            #expect(Set(expired.map(\.id)) == [jobs[0].id, jobs[1].id])
             var states: [JobState] = []
             for job in jobs { try await states.append(trial.row(job.id).state) }
             #expect(states == [.cancelled, .cancelled, .running, .ready, .ready])
             #expect(try await trial.row(jobs[0].id).finishedAt?.isNear(try await trial.now()) == true)
             #expect(try await trial.unfinished().count == 3)
+            #expect(try await trial.expire() == [])
+        },
+        LedgerConformance("what has expired is told with its queue and the token of its last claim") { trial in
+            let job = try await trial.job(expires: .seconds(120))
+            try await trial.accept(job)
+            try await trial.start(job.id, 1)
+            _ = try await trial.record(job.id, 1, .retry(after: .seconds(600), error: "e"))
+            try await trial.advance(by: .seconds(121))
+
+            let expired = try await trial.expire()
+
+            #expect(expired == [ExpiredJob(id: job.id, queue: trial.queue, token: trial.token(1))])
+            #expect(try await trial.ledger.reopen(job.id) == .reopened(queue: trial.queue))
+            #expect(try await trial.expire() == [])
         },
         LedgerConformance("a job that is not there is missing, and pruned where it would be too old to be there") {
             trial in

@@ -121,6 +121,11 @@ struct LedgerTrial: Sendable {
         return job
     }
 
+    /// What expires now of this case's jobs.
+    func expire() async throws -> [ExpiredJob] {
+        try await ledger.expire(limit: Limits.storeBatchMax).filter { $0.queue == queue || $0.queue == otherQueue }
+    }
+
     func record(_ id: JobID, _ attempt: Int, _ ending: Outcome.Ending) async throws -> RecordVerdict {
         let verdicts = try await ledger.record([Outcome(id: id, attempt: attempt, ending: ending)])
         #expect(verdicts.count == 1)

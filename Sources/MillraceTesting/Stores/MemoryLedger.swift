@@ -11,8 +11,8 @@ public final class MemoryLedger: JobLedger {
     public enum Verb: String, Sendable, CaseIterable {
         case accept, claim, adopt, record, recordStep, steps, summaries, jobs, list, cancel, flagAgain, reopen, flagged
         case clearFlags, pushable, unfinished, blame, flaggedCounts
-        case finishedCounts, maintain, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch, lockRebuild
-        case poolCounts, setPoolCount
+        case finishedCounts, maintain, expire, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch
+        case beginWait, lockRebuild, poolCounts, setPoolCount
     }
 
     private struct State {
@@ -146,6 +146,10 @@ public final class MemoryLedger: JobLedger {
 
     public func maintain() async throws(LedgerError) {
         try perform(.maintain) { table, now in table.maintain(now: now) }
+    }
+
+    public func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob] {
+        try perform(.expire) { table, now in table.expire(limit: limit, now: now) }
     }
 
     public func check() async throws(LedgerError) {

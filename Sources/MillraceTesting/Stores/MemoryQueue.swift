@@ -51,9 +51,15 @@ struct MemoryQueue: Sendable {
         let lastLease = job.lastToken.map { Lease(id: job.id, queue: name, token: $0) }
         if envelope?.isEmpty == true || lastLease.map({ leases[$0] != nil }) == true { return .busy }
         // A lease may end with the job's removal, whatever the ledger says of the job by then.
-        if envelope != nil { return leases.keys.contains { $0.id == job.id } ? .busy : .known }
-        envelopes[job.id] = job.envelope.encoded()
-        if job.delay.milliseconds > 0 {
+        if envelope != nil, leases.keys.contains(where: { $0.id == job.id }) { return .busy }
+        let isReady = job.delay.milliseconds <= 0
+        if envelope != nil {
+            // It waits for a time of before, as an operator has opened it again.
+            guard isReady, scheduled.removeValue(forKey: job.id) != nil else { return .known }
+        } else {
+            envelopes[job.id] = job.envelope.encoded()
+        }
+        if !isReady {
             scheduled[job.id] = Scheduled(lane: job.priority, due: now + job.delay)
         } else if job.isSuspect {
             quarantine.append(Suspect(id: job.id, lane: job.priority))

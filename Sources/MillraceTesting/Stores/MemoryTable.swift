@@ -306,8 +306,16 @@ struct MemoryTable: Sendable {
 
     mutating func maintain(now: Timestamp) {
         answers = answers.filter { now - $0.value.givenAt < Limits.idempotencyRetention }
-        for id in rows.keys { _ = rows[id]?.life.expire(now: now) }
         rows = rows.filter { !$0.value.life.state.isFinal || now - $0.key.time <= Limits.retention }
+    }
+
+    mutating func expire(limit: Int, now: Timestamp) -> [ExpiredJob] {
+        var expired: [ExpiredJob] = []
+        for id in sortedIDs where expired.count < limit {
+            guard let row = rows[id], rows[id]?.life.expire(now: now) == true else { continue }
+            expired.append(ExpiredJob(id: id, queue: row.job.queue, token: row.life.token))
+        }
+        return expired
     }
 
     // MARK: - Private

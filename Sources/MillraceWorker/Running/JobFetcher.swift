@@ -309,7 +309,10 @@ actor JobFetcher {
 
     private func decline(_ lease: Lease, _ verdict: ClaimVerdict) async {
         switch verdict {
-        case .final, .pruned:
+        case .final:
+            // This claim may have ended it, or whoever did may not have come to tell.
+            await writer.acknowledge([lease], .complete(isAnnounced: true))
+        case .pruned:
             await writer.acknowledge([lease], .complete(isAnnounced: false))
         case .notDue(let left):
             await writer.acknowledge([lease], .retry(after: max(left, .milliseconds(250))))

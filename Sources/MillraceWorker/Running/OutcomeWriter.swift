@@ -53,7 +53,7 @@ actor OutcomeWriter {
 
     /// What the broker is told of a lease that has served.
     enum Action: Hashable, Sendable {
-        /// The job has ended; announced when it was this process that ended it.
+        /// The job has ended; announced when this process ended it, or met it as one that had ended.
         case complete(isAnnounced: Bool)
         case retry(after: Duration)
         case release

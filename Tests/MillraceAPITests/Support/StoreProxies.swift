@@ -275,6 +275,10 @@ final class StallingLedger: JobLedger {
         try await base.maintain()
     }
 
+    func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob] {
+        try await base.expire(limit: limit)
+    }
+
     func check() async throws(LedgerError) {
         await pass()
         try await base.check()

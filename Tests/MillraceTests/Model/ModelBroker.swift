@@ -31,9 +31,10 @@ struct ModelBroker: Hashable {
     mutating func enqueue(lastToken: UInt8, isDueLater: Bool, isSuspect: Bool, answersBusy: Bool) -> Bool {
         let isLeased = envelope == .full && leases != (0, 0)
         if answersBusy, envelope == .empty || isLeased || holds(lastToken) { return false }
-        guard envelope == .none else { return true }
-        envelope = .full
-        isFresh = false
+        // What is ready does not wait for a time of before.
+        guard envelope == .none || isScheduled && !isDueLater else { return true }
+        if envelope == .none { (envelope, isFresh) = (.full, false) }
+        isScheduled = false
         if isDueLater { isScheduled = true } else if isSuspect { suspects += 1 } else { entries += 1 }
         return true
     }
