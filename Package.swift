@@ -160,7 +160,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MillraceCLITests", dependencies: ["Millrace", "MillraceCLI", "MillraceTesting", log],
+            name: "MillraceCLITests",
+            dependencies: ["Millrace", "MillraceCLI", "MillraceTesting", "MillraceWorker", log],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",

@@ -63,4 +63,6 @@ public enum Limits {
     public static let idAheadMax: Duration = .seconds(300)
     /// Lost leases and killed processes by which a job does not become a suspect, that is run alone.
     public static let unexplainedCrashesMax = 1
+    /// Lone runs of a job that end with their process, by an exit or since it ignores its time-out, by which it is dead.
+    public static let loneRunsMax = 3
 }

@@ -47,7 +47,7 @@ public struct MillraceApplication: Sendable {
         let environment = ProcessInfo.processInfo.environment
         // What a supervisor told this process is not meant for those that handlers start. Done while there is one
         // thread.
-        for variable in [Lifeline.variable, WorkerIdentity.processVariable] { unsetenv(variable) }
+        for variable in [Lifeline.variable, LoneNote.variable, WorkerIdentity.processVariable] { unsetenv(variable) }
         Lifeline.watch(environment)
         let context = CommandContext(
             parts: parts, environment: environment, console: .standard(environment: environment),

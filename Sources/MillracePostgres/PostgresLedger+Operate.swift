@@ -34,13 +34,15 @@ extension PostgresLedger {
     }
 
     public func blame(_ crash: ProcessCrash) async throws(LedgerError) -> Blame {
-        let ids = try await running(in: crash.process)
+        let ids: [JobID]
+        if let alone = crash.alone { ids = [alone] } else { ids = try await running(in: crash.process) }
         guard !ids.isEmpty else { return Blame() }
         let result = try await run(
             Statements.blameProcess,
             [
-                .int8(Int64(bitPattern: crash.process.number)), .bool(crash.wasAlone),
-                .json(OutcomeColumns.error(crash.report)), .int8(shard), .uuidArray(ids.sorted().map(\.bytes)),
+                .int8(Int64(bitPattern: crash.process.number)), .bool(crash.alone != nil), .bool(crash.isCertain),
+                .json(OutcomeColumns.error(crash.report)), .json(OutcomeColumns.error(crash.lastReport)),
+                .int4(Int32(clamping: Limits.loneRunsMax)), .int8(shard), .uuidArray(ids.sorted().map(\.bytes)),
             ], within: configuration.maintenanceTimeout)
         return try decoding { () throws(PostgresError) in
             var blame = Blame()

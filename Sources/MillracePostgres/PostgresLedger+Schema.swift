@@ -34,6 +34,9 @@ extension PostgresLedger {
                     table: "job_rows", suffix: "unflagged",
                     definition: "(queue, id) WHERE finished_at IS NULL AND NOT flagged")
             ], allows: "m0007_mark_suspects"),
+        Migration(
+            name: "m0009_count_lone_runs", file: PackageResources.m0009_count_lone_runs_sql,
+            allows: "m0008_index_unflagged"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

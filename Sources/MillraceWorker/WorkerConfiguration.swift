@@ -35,6 +35,9 @@ public struct WorkerConfiguration: Sendable {
     /// For so long at most ordinary jobs wait while it drains for suspects, and again while it runs them; after it has drained in
     /// vain it serves them for five times as long. Default 60 s.
     public var suspectDrainMax: Duration
+    /// Told, in a process that runs nothing but suspects, of each change of what it runs, before a handler starts. Must not
+    /// block.
+    package var onLoneRun: (@Sendable (LoneRun) -> Void)?
 
     public init(
         queues: [QueueName], concurrency: Int = 10, process: ProcessID, pool: String? = nil, pid: Int32, host: String,

@@ -85,6 +85,39 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(10)))
+    func `jobs whose process exits, and that ignore their time-out, are buried after three runs alone, and say why`()
+        async throws
+    {
+        try await Mill.with(configuration: Self.configuration("count: 1, concurrency: 1, drain_timeout: 0s")) { mill in
+            try mill.start("up", ["up", "--port", "\(mill.port)"])
+            try await mill.expectReady()
+            let culprits = [
+                #"{"kind":"diagnostics.exit","payload":{"code":3}}"#,
+                #"{"kind":"diagnostics.exit","payload":{"code":0}}"#,
+                #"{"kind":"diagnostics.spin","payload":{"ms":86400000},"timeout":"1s"}"#,
+            ]
+            for culprit in culprits {
+                #expect(try await mill.request("POST", "/v1/jobs", culprit).status == 202)
+                _ = try await mill.submit(10, kind: "diagnostics.echo", payload: { _ in "{}" })
+            }
+
+            #expect(try await mill.expectAllEnded(within: .seconds(400)))
+            #expect(try await mill.count("kind = 'diagnostics.echo' AND state = 'completed' AND failures = 0") == 30)
+            let buried = "state = 'dead' AND failures = 0 AND attempt = 5 AND json_array_length(errors) = 3"
+            #expect(try await mill.count(buried) == 3)
+            let last =
+                "errors->2->>'error' LIKE 'buried after 3 lone runs of which none ended in order; the last one: %"
+            for code in [0, 3] {
+                let why = "the process in which it ran alone ended with exit code \(code)"
+                #expect(try await mill.count("\(last)\(why)' AND payload->>'code' = '\(code)'") == 1)
+            }
+            #expect(try await mill.count("\(last)ignored its cancellation%' AND kind = 'diagnostics.spin'") == 1)
+            let isEmpty = try await eventually(within: .seconds(30)) { try await mill.keysOfJobs().isEmpty }
+            #expect(isEmpty, "keys of jobs are left")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)))
     func `suspects outlive their supervisor and a wiped Redis`() async throws {
         try await Mill.with(configuration: Self.configuration("count: 1, concurrency: 4")) { mill in
             let supervisor = try mill.start("up", ["up", "--port", "\(mill.port)"])

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FoundationEssentials
+import Millrace
+import MillraceWorker
 import Testing
 
 @testable import MillraceCLI
@@ -43,12 +45,12 @@ struct ChildProcessesTests {
         /// Returns when the child has ended.
         func run(
             _ arguments: [String], environment: [String: String] = [:], memoryMax: ByteCount? = nil,
-            whileRunning: () -> Void = {}
+            leavesNote: Bool = false, whileRunning: () -> Void = {}
         ) async throws -> Result {
             let (endings, continuation) = AsyncStream.makeStream(of: ChildEnd.self)
             _ = try children.start(
                 PoolPlan.ChildID(number: 1), name: "child", arguments: arguments, environment: environment,
-                memoryMax: memoryMax
+                memoryMax: memoryMax, leavesNote: leavesNote
             ) { continuation.yield($0) }
             whileRunning()
             let childEnd = try #require(await endings.first { _ in true })
@@ -82,6 +84,16 @@ struct ChildProcessesTests {
         let result = try await Fixture().run("ls /proc/$$/fd")
 
         #expect(result.lines == ["child: 0", "child: 1", "child: 2", "child: 3"])
+    }
+
+    @Test func `a child for suspects inherits its note, too, and what it left there is known at its end`() async throws
+    {
+        let script = "ls /proc/$$/fd; echo $MILLRACE_LONE_NOTE; printf '\\002abcdefghijklmnop' >&4; kill -KILL $$"
+        let result = try await Fixture().run(["-c", script], leavesNote: true)
+
+        #expect(result.lines == (0...4).map { "child: \($0)" } + ["child: 4"])
+        let job = try #require(JobID(bytes: Array("abcdefghijklmnop".utf8)))
+        #expect(result.end.loneRun == .stuck(job))
     }
 
     @Test func `a child sees the environment it is given and no other`() async throws {

@@ -29,10 +29,14 @@ struct SuspectTests {
     }
 
     /// Jobs that were running in a process when it crashed; the broker has put them back where they came from.
-    private func makeSuspects(_ count: Int, in fixture: WorkerFixture) async throws -> [JobID] {
+    private func makeSuspects(
+        _ count: Int, in fixture: WorkerFixture, timeout: Duration? = nil
+    ) async throws -> [JobID] {
+        var options = EnqueueOptions()
+        options.timeout = timeout
         let process = ProcessID(number: 666)
         var ids: [JobID] = []
-        for number in 0..<count { ids.append(try await fixture.submitter.submit(Count(number: number))) }
+        for number in 0..<count { ids.append(try await fixture.submitter.submit(Count(number: number), options)) }
         let epoch = try await fixture.ledger.establishEpoch(of: .default, serverID: fixture.broker.serverID())
         try await fixture.broker.configure(.default, isPaused: false, epoch: epoch)
         let reserved = try await fixture.broker.reserve(
@@ -40,7 +44,7 @@ struct SuspectTests {
         #expect(reserved.jobs.count == count)
         _ = try await fixture.ledger.claim(reserved.jobs.map { ClaimRequest(lease: $0.lease) }, process: process)
         let blame = try await fixture.ledger.blame(
-            ProcessCrash(process: process, wasAlone: false, report: "ended by SIGILL"))
+            ProcessCrash(process: process, report: "ended by SIGILL"))
         #expect(blame.suspects.count == count)
         #expect(try await fixture.broker.releaseAll(of: process, in: .default) == count)
         return ids
@@ -139,6 +143,95 @@ struct SuspectTests {
 
         #expect(meter.done == 1)
         #expect(try await fixture.queueStatus().quarantined == 2)
+    }
+
+    /// What a process for suspects has said of its runs, repetitions left out.
+    private final class Words: Sendable {
+        private let said = Mutex<[LoneRun]>([])
+        private let unsaid = Mutex<[JobID]>([])
+        var all: [LoneRun] { said.withLock(\.self) }
+        /// Jobs whose handlers started before it was said.
+        var missing: [JobID] { unsaid.withLock(\.self) }
+
+        func expect(_ id: JobID) {
+            if all.last != .running(id) { unsaid.withLock { $0.append(id) } }
+        }
+
+        func append(_ run: LoneRun) {
+            said.withLock { if $0.last != run { $0.append(run) } }
+        }
+    }
+
+    @Test func `it says what it runs before it runs it, and that it is over when the ledger has the outcome`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .milliseconds(200))
+        let words = Words()
+        let ledger = fixture.ledger
+        let broker = fixture.broker
+        fixture.configuration.onLoneRun = { words.append($0) }
+        fixture.handlers.register(Count.self) { job, context in
+            words.expect(context.id)
+            ledger.fail(.record, times: 2, with: LedgerError(.unavailable, "for a test"))
+            return .init(next: job.number)
+        }
+        let suspects = try await makeSuspects(2, in: fixture)
+        try await moveToTheirLane(in: fixture)
+        ledger.fail(.claim, times: 3, .afterEffect, with: LedgerError(.outcomeUnknown, "for a test"))
+
+        try await fixture.untilItEnds()
+
+        #expect(words.missing == [])
+        let order = words.all
+        try #require(order.count == 5)
+        #expect(order == [.idle, order[1], .idle, order[3], .idle])
+        #expect(Set([order[1], order[3]]) == Set(suspects.map { LoneRun.running($0) }))
+        #expect(try await broker.status(of: [.default])[0].running == 0)
+    }
+
+    @Test func `a claim whose answer never comes is not said to run`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))
+        let words = Words()
+        fixture.configuration.onLoneRun = { words.append($0) }
+        fixture.handlers.register(Count.self) { job, _ in .init(next: job.number) }
+        let suspect = try await makeSuspects(1, in: fixture)[0]
+        try await moveToTheirLane(in: fixture)
+        fixture.ledger.fail(.claim, times: 10_000, .afterEffect, with: LedgerError(.outcomeUnknown, "for a test"))
+
+        try await fixture.whileWorking { _ in
+            try await fixture.expect(suspect, toBecome: .running)
+            let process = fixture.configuration.process
+            #expect(try await fixture.broker.releaseAll(of: process, in: .default) == 1)
+            let calls = fixture.ledger.calls(of: .claim)
+            await eventually(within: .seconds(20), "it asks on") { fixture.ledger.calls(of: .claim) >= calls + 2 }
+        }
+
+        #expect(words.all == [.idle])
+        #expect(try await fixture.job(suspect).state == .running)
+    }
+
+    @Test func `it says that a job ignores its time-out`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))
+        fixture.configuration.concurrency = 1
+        fixture.configuration.stuckMax = 1
+        let words = Words()
+        fixture.configuration.onLoneRun = { words.append($0) }
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            // It does not look whether it was cancelled.
+            await Task { try? await release.wait() }.value
+            return .init(next: job.number)
+        }
+        let suspect = try await makeSuspects(1, in: fixture, timeout: .milliseconds(100))[0]
+        try await moveToTheirLane(in: fixture)
+
+        try await fixture.untilItEnds()
+
+        #expect(words.all == [.idle, .running(suspect), .stuck(suspect)])
+        release.open()
     }
 
     @Test func `the next one waits until the outcome of the one before is in the ledger`() async throws {

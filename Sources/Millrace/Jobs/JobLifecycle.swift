@@ -19,6 +19,8 @@ package struct JobLifecycle: Sendable, Equatable {
     package var crashes = 0
     /// It was running when its process crashed, or lost its run without a known cause more often than happens to anybody.
     package var isSuspect = false
+    /// Lone runs that ended with their process, since one ended in an orderly way.
+    package var loneRuns = 0
     package var maxAttempts: Int
     package var dueAt: Timestamp
     package var expiresAt: Timestamp?
@@ -87,7 +89,7 @@ package struct JobLifecycle: Sendable, Equatable {
         guard attempt == self.attempt else { return .fenced }
         guard state == .running else { return .settled(state) }
         // Whatever else it did, it did not crash.
-        if ending != .release { isSuspect = false }
+        if ending != .release { (isSuspect, loneRuns) = (false, 0) }
         switch ending {
         case .completed(let result):
             self.result = result
@@ -139,7 +141,7 @@ package struct JobLifecycle: Sendable, Equatable {
     package mutating func reopen(now: Timestamp) -> Bool {
         guard state.isFinal else { return false }
         state = .ready
-        (failures, crashes, isSuspect) = (0, 0, false)
+        (failures, crashes, isSuspect, loneRuns) = (0, 0, false, 0)
         (result, finishedAt, expiresAt) = (nil, nil, nil)
         dueAt = now
         isFlagged = true
@@ -150,19 +152,21 @@ package struct JobLifecycle: Sendable, Equatable {
         state == .running && worker == process
     }
 
-    /// What the crash of its process makes of a job that was running in it.
-    ///
-    /// - Parameter report: given when it ran alone, so that it is buried.
-    package mutating func crash(report: String?, now: Timestamp) {
+    /// What the crash of its process makes of a job that was running in it, among others or, as the crash may say, alone.
+    package mutating func crash(_ crash: ProcessCrash, now: Timestamp) {
         crashes += 1
         isFlagged = false
-        if let report {
-            append(report, now: now)
-            finish(.dead, now: now)
-        } else {
-            isSuspect = true
-            state = .ready
+        if crash.alone != nil {
+            loneRuns += 1
+            guard !crash.isCertain, loneRuns < Limits.loneRunsMax else {
+                append(crash.lastReport, now: now)
+                finish(.dead, now: now)
+                return
+            }
+            append(crash.report, now: now)
         }
+        isSuspect = true
+        state = .ready
     }
 
     private var granted: Claim {

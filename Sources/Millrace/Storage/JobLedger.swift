@@ -102,8 +102,9 @@ public protocol JobLedger: QueueSettingsStore {
         age: Range<Duration>, in queue: QueueName?, after: UnfinishedJob?, limit: Int
     ) async throws(LedgerError) -> [UnfinishedJob]
 
-    /// Makes suspects of all jobs that a process was running when it crashed; one that ran there alone, of which it is
-    /// certain, is dead.
+    /// Makes suspects of all jobs that a process was running when it crashed; of one that ran suspects only the job that was
+    /// running there is touched, which is dead, or a suspect still where the crash is none for certain and comes to it for
+    /// less than the ``Limits/loneRunsMax``th time.
     ///
     /// A suspect is ready again, at no cost but a crash, and only a claim that runs it alone is granted. Repeating it for
     /// the same process changes nothing and answers with nothing.
@@ -284,20 +285,31 @@ public enum RecordVerdict: Sendable, Equatable {
     case fenced
 }
 
-/// The end of a process that its parent knows to be the work of what ran in it: a signal from within, or a limit of memory.
+/// The end of a process that its parent knows to be the work of what ran in it: a signal from within, or a limit of memory;
+/// of one that ran a suspect also its exit, or that the suspect ignored its time-out.
 ///
 /// A SIGKILL is none: anybody may send it.
 public struct ProcessCrash: Sendable, Equatable {
     public var process: ProcessID
-    /// The process ran one job at a time, and had finished with the one before.
-    public var wasAlone: Bool
-    /// What becomes the error of a job that is buried: cause and backtrace, cut to ``Limits/errorBytesMax``.
+    /// The suspect whose handler was running, with nothing beside it; nil for a process that runs many jobs at a time.
+    public var alone: JobID?
+    /// What becomes an error of the job that ran alone: cause and backtrace, cut to ``Limits/errorBytesMax``.
     public var report: String
+    /// One is enough to bury the job that ran alone.
+    public var isCertain: Bool
 
-    public init(process: ProcessID, wasAlone: Bool, report: String) {
+    public init(process: ProcessID, alone: JobID? = nil, report: String, isCertain: Bool = true) {
         self.process = process
-        self.wasAlone = wasAlone
+        self.alone = alone
         self.report = report
+        self.isCertain = isCertain
+    }
+
+    /// The error of a job that this one buries.
+    package var lastReport: String {
+        isCertain
+            ? report
+            : "buried after \(Limits.loneRunsMax) lone runs of which none ended in order; the last one: \(report)"
     }
 }
 

@@ -55,7 +55,9 @@ struct WorkCommand: ContextCommand {
             drainTimeout: settings.drainTimeout)
         switch duty {
         case .leave: configuration.suspects = .leave
-        case .only: configuration.suspects = .only(runsMax: settings.suspectsMax, idleMax: .seconds(5))
+        case .only:
+            configuration.suspects = .only(runsMax: settings.suspectsMax, idleMax: .seconds(5))
+            if let note = LoneNote(context.environment) { configuration.onLoneRun = { note.write($0) } }
         case nil: break
         }
         // Not the one of Redis's connections: a burst of replies must not hold up the worker's machinery.

@@ -3,6 +3,12 @@
 import Millrace
 import MillracePostgres
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Jobs of the kinds `diagnostics.*`, with which an operator tries out an installation, and tests try out Millrace.
 ///
 /// They are there only with `diagnostics: true` in `workers.yml`: whoever may submit them may stop a worker.
@@ -41,6 +47,9 @@ enum DiagnosticsJobs {
         handlers.register(Crash.self) { _, context in
             trap(at: context.attempt)
             return NoOutput()
+        }
+        handlers.register(Exit.self) { job, _ in
+            exit(Int32(job.code))
         }
         handlers.register(Allocate.self) { job, _ in
             let memory = try HeldMemory(byteCount: job.bytes.value)
@@ -92,6 +101,12 @@ enum DiagnosticsJobs {
     /// Takes its process down by a trap, as an index out of range does.
     struct Crash: Job {
         static let kind: JobKind = "diagnostics.crash"
+    }
+
+    /// Ends its process, as a library does that calls `exit`.
+    struct Exit: Job {
+        static let kind: JobKind = "diagnostics.exit"
+        var code: UInt8
     }
 
     /// Takes so much memory, writes to all of it, and holds it for a while, 0 ms by default.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Millrace
+import MillraceWorker
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
@@ -13,11 +16,46 @@ struct ChildEnd: Equatable, Sendable {
     var crashReport: String?
     /// The limit of memory for which it was killed by us; nil when it was not.
     var memoryMax: ByteCount?
+    /// What it ran alone when it ended, as it said itself; idle for a process that is not for suspects.
+    var loneRun: LoneRun
 
-    init(_ ending: ChildEnding, crashReport: String? = nil, memoryMax: ByteCount? = nil) {
+    init(
+        _ ending: ChildEnding, crashReport: String? = nil, memoryMax: ByteCount? = nil, loneRun: LoneRun = .idle
+    ) {
         self.ending = ending
         self.crashReport = crashReport
         self.memoryMax = memoryMax
+        self.loneRun = loneRun
+    }
+
+    /// What the ledger is told of it; nil when nobody is to blame.
+    ///
+    /// - Parameters:
+    ///   - isAlone: it was for suspects.
+    ///   - wasStopped: we told it to end, so that its exit is no handler's doing.
+    func blame(process: ProcessID, isAlone: Bool, wasStopped: Bool) -> ProcessCrash? {
+        guard isAlone else {
+            return crash.map { ProcessCrash(process: process, report: "its process \($0)") }
+        }
+        let job: JobID
+        switch loneRun {
+        case .idle: return nil
+        case .running(let id), .stuck(let id): job = id
+        }
+        if let crash {
+            let backtrace = crashReport.map { "\n\($0)" } ?? ""
+            return ProcessCrash(
+                process: process, alone: job, report: "the process in which it ran alone \(crash)\(backtrace)")
+        }
+        guard !wasStopped, ending.isItsOwn else { return nil }
+        let report =
+            switch (loneRun, ending) {
+            case (.stuck, _):
+                "it ran past its time-out and ignored its cancellation, and the process in which it ran alone had to end"
+            case (_, .exited(let code)): "the process in which it ran alone ended with exit code \(code)"
+            case (_, .signalled): "the process in which it ran alone ended by \(ending)"
+            }
+        return ProcessCrash(process: process, alone: job, report: report, isCertain: false)
     }
 
     /// What its jobs may be blamed for: a signal from within, or the limit of memory. nil for any other end.
@@ -39,6 +77,12 @@ enum ChildEnding: Equatable, Sendable, CustomStringConvertible {
     }
 
     var isClean: Bool { self == .exited(0) }
+
+    /// Whether nobody else has ended it, as far as that can be told: an operator or the system sends signals of their own.
+    var isItsOwn: Bool {
+        guard case .signalled(let signal) = self else { return true }
+        return ![SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT].contains(signal)
+    }
 
     /// The name of the signal by which a process ends itself, such as a Swift trap; nil for any other end. A SIGKILL
     /// comes from outside and says nothing of the jobs that ran.

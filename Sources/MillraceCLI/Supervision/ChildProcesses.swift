@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Millrace
+import MillraceWorker
 import Synchronization
 
 #if canImport(Glibc)
@@ -15,7 +16,7 @@ import Synchronization
 /// ends its children in order. It inherits nothing but standard input (empty), output and error (one pipe, read line by
 /// line), and the read end of the *lifeline* as descriptor 3: a pipe into which nobody writes and whose end tells the
 /// child that the supervisor is gone, however it died. (`PR_SET_PDEATHSIG` would fire when the *thread* that started
-/// the child ends.)
+/// the child ends.) One for suspects has its note, too: `LoneNote`.
 ///
 /// A signal is only ever sent to a process that has not been reaped, so it cannot hit a stranger with the same pid.
 final class ChildProcesses: Sendable {
@@ -46,16 +47,24 @@ final class ChildProcesses: Sendable {
     /// Starts a child.
     /// - Parameters:
     ///   - memoryMax: it is killed soon after it holds more; nil for no limit.
+    ///   - leavesNote: it says by a ``LoneNote`` what it runs.
     ///   - onEnd: called once, on a thread of its own, after the child's last line was passed on and it was reaped.
     func start(
         _ child: PoolPlan.ChildID, name: String, arguments: [String], environment: [String: String],
-        memoryMax: ByteCount? = nil, onEnd: @escaping @Sendable (ChildEnd) -> Void
+        memoryMax: ByteCount? = nil, leavesNote: Bool = false, onEnd: @escaping @Sendable (ChildEnd) -> Void
     ) throws(CommandError) -> pid_t {
-        let output = try Self.pipe()
+        let note: LoneNote? = try leavesNote ? LoneNote() : nil
+        let output: (read: Int32, write: Int32)
+        do throws(CommandError) {
+            output = try Self.pipe()
+        } catch {
+            note?.close()
+            throw error
+        }
         // Under the lock, so that a signal to all children never misses one that is being started.
         let result = running.withLock { running -> Result<pid_t, CommandError> in
             let result = Self.spawning.withLock { _ in
-                spawn(arguments: arguments, environment: environment, output: output.write)
+                spawn(arguments: arguments, environment: environment, output: output.write, note: note)
             }
             if case .success(let pid) = result { running[child] = pid }
             return result
@@ -63,6 +72,7 @@ final class ChildProcesses: Sendable {
         close(output.write)
         guard case .success(let pid) = result else {
             close(output.read)
+            note?.close()
             return try result.get()
         }
         let isWatched = DetachedThread.start { [self] in
@@ -70,15 +80,19 @@ final class ChildProcesses: Sendable {
             pass(output.read, of: &watch)
             close(output.read)
             let ending = reap(child, pid)
+            let loneRun = note?.read() ?? .idle
+            note?.close()
             onEnd(
                 ChildEnd(
                     ending, crashReport: watch.report.text,
-                    memoryMax: watch.wasOverMemory && ending == .signalled(SIGKILL) ? memoryMax : nil))
+                    memoryMax: watch.wasOverMemory && ending == .signalled(SIGKILL) ? memoryMax : nil,
+                    loneRun: loneRun))
         }
         guard isWatched else {
             signal(child, SIGKILL)
             _ = reap(child, pid)
             close(output.read)
+            note?.close()
             throw CommandError(.system, "no thread left to watch process \(pid)")
         }
         return pid
@@ -164,7 +178,7 @@ final class ChildProcesses: Sendable {
     }
 
     private func spawn(
-        arguments: [String], environment: [String: String], output: Int32
+        arguments: [String], environment: [String: String], output: Int32, note: LoneNote?
     ) -> Result<pid_t, CommandError> {
         #if canImport(Glibc)
             var actions = posix_spawn_file_actions_t()
@@ -179,6 +193,11 @@ final class ChildProcesses: Sendable {
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
         posix_spawn_file_actions_adddup2(&actions, lifeline.read, Self.lifelineDescriptor)
+        var environment = environment
+        if let note {
+            posix_spawn_file_actions_adddup2(&actions, note.descriptor, LoneNote.childDescriptor)
+            environment[LoneNote.variable] = "\(LoneNote.childDescriptor)"
+        }
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF

@@ -7,7 +7,8 @@ import Synchronization
 /// What the stores are told of a worker process that ended.
 ///
 /// First, when it ended by a signal from within or at its limit of memory, the jobs that it ran are blamed for it: they are
-/// suspects from then on, or, where one ran alone, buried. Then its leases end: those of suspects in the suspects' lane,
+/// suspects from then on, or, where one ran alone, buried. One that ran alone is blamed for its process's exit, too, or for
+/// ignoring its time-out, and buried at the third time. Then its leases end: those of suspects in the suspects' lane,
 /// all others at the head of theirs, so that its jobs run again at once instead of after their lease. In that order: a
 /// released job may be claimed by another process at once, and then nobody knows any more that it was running in this
 /// one. If a store is away the report is repeated, within limits; without it nothing is lost, as leases expire.
@@ -44,10 +45,9 @@ extension Supervisor {
 
     /// Tells the ledger of a crash. Where the answer is lost the claims of these jobs say what became of them.
     private func blame(_ child: Child, _ end: ChildEnd) async -> Blame {
-        guard let cause = end.crash else { return Blame() }
-        let wasAlone = if case .alone = child.role { true } else { false }
-        let report = "the process in which it ran alone \(cause)\(end.crashReport.map { "\n\($0)" } ?? "")"
-        let crash = ProcessCrash(process: child.process, wasAlone: wasAlone, report: report)
+        guard
+            let crash = end.blame(process: child.process, isAlone: child.isAlone, wasStopped: child.wasStopped)
+        else { return Blame() }
         let result = Mutex(Blame())
         await repeating("jobs of a crashed process not blamed", of: child, for: Self.blameMax) {
             () async throws(CommandError) in
@@ -59,15 +59,21 @@ extension Supervisor {
             }
         }
         let blame = result.withLock(\.self)
-        let facts: [LogKey: Logger.MetadataValue] = [.pool: "\(child.role)", .state: "\(cause)"]
+        let facts: [LogKey: Logger.MetadataValue] = [
+            .pool: "\(child.role)", .error: "\(crash.report.prefix { $0 != "\n" })",
+        ]
         for lease in blame.buried {
             logger.error(
-                "job buried, it took down the process in which it ran alone",
+                crash.isCertain
+                    ? "job buried, it took down the process in which it ran alone"
+                    : "job buried, none of its lone runs ended in order",
                 metadata: facts.merging([.jobID: "\(lease.id)"]) { $1 })
         }
         if !blame.suspects.isEmpty {
             logger.warning(
-                "jobs of a crashed process are run again alone",
+                crash.alone == nil
+                    ? "jobs of a crashed process are run again alone"
+                    : "a lone run ended with its process, its job is run again alone",
                 metadata: facts.merging([.count: "\(blame.suspects.count)"]) { $1 })
         }
         return blame

@@ -55,6 +55,10 @@ actor Supervisor: Service {
         let queues: [QueueName]
         let startedAt: PoolPlan.Instant
         var pid: pid_t?
+        /// We told it to end.
+        var wasStopped = false
+
+        var isAlone: Bool { if case .alone = role { true } else { false } }
     }
 
     /// An API that lived for so long had what it needs.
@@ -153,6 +157,7 @@ actor Supervisor: Service {
         switch action {
         case .start(let id, let role): start(id, role, into: inbox)
         case .stop(let id):
+            children[id]?.wasStopped = true
             processes.signal(id, SIGTERM)
         case .kill(let id):
             logger.warning("process takes too long to end, killing it", metadata: facts(of: id))
@@ -177,10 +182,12 @@ actor Supervisor: Service {
             let duty: WorkerIdentity.SuspectDuty = if case .alone = role { .only } else { .leave }
             environment[WorkerIdentity.suspectsVariable] = duty.rawValue
         }
-        children[id] = Child(role: role, process: process, queues: pool?.queues ?? [], startedAt: now)
+        let child = Child(role: role, process: process, queues: pool?.queues ?? [], startedAt: now)
+        children[id] = child
         do throws(CommandError) {
             children[id]?.pid = try processes.start(
-                id, name: "\(role)", arguments: arguments, environment: environment, memoryMax: pool?.memory
+                id, name: "\(role)", arguments: arguments, environment: environment, memoryMax: pool?.memory,
+                leavesNote: child.isAlone
             ) { inbox.yield(.ended(id, $0)) }
             logger.info("process started", metadata: facts(of: id))
         } catch {

@@ -10,6 +10,7 @@ WITH recorded AS (
       ELSE 'ready'
     END,
     suspect = job.suspect AND outcome.ending = 'release',
+    lone_runs = CASE WHEN outcome.ending = 'release' THEN job.lone_runs ELSE 0 END,
     failures = job.failures + (outcome.error IS NOT NULL)::integer,
     due_at = CASE
       WHEN outcome.ending = 'snooze' OR outcome.ending = 'retry' AND job.failures + 1 < job.max_attempts

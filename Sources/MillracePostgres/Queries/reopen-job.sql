@@ -4,8 +4,8 @@ WITH found AS MATERIALIZED (
   SELECT id, state, queue, due_at, finished_at FROM millrace.job_rows WHERE id = $1::uuid FOR NO KEY UPDATE
 ), reopened AS (
   UPDATE millrace.job_rows AS job
-  SET state = 'ready', failures = 0, crashes = 0, suspect = false, result = NULL, finished_at = NULL, expires_at = NULL,
-    due_at = statement_timestamp(), flagged = true
+  SET state = 'ready', failures = 0, crashes = 0, suspect = false, lone_runs = 0, result = NULL,
+    finished_at = NULL, expires_at = NULL, due_at = statement_timestamp(), flagged = true
   FROM found
   WHERE job.id BETWEEN found.id AND found.id AND found.state >= 'completed'
 ), counted AS (

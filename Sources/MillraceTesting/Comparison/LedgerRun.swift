@@ -109,6 +109,18 @@ final class LedgerRun {
                 }
                 return "\(try await side.ledger.record(outcomes).map(Self.described))"
             }
+        case .blame(let process, let wasAlone, let isCertain):
+            let process = ProcessID(number: UInt64(process))
+            let running = try await model.ledger.jobs(ids).filter {
+                $0.value.state == .running && $0.value.worker == process
+            }
+            let crash = ProcessCrash(
+                process: process, alone: wasAlone ? running.keys.min() : nil, report: "ended by SIGILL",
+                isCertain: isCertain)
+            return await both { side in
+                let blame = try await side.ledger.blame(crash)
+                return "suspects \(blame.suspects.map { "\($0)" }.sorted()) buried \(blame.buried)"
+            }
         default:
             return await runSimple(step)
         }
@@ -138,11 +150,6 @@ final class LedgerRun {
             case .cancel(let job): return "\(try await ledger.cancel(ids[job]))"
             case .flagAgain(let job): try await ledger.flagAgain([ids[job]])
             case .reopen(let job): return "\(try await ledger.reopen(ids[job]))"
-            case .blame(let process, let wasAlone):
-                let crash = ProcessCrash(
-                    process: ProcessID(number: UInt64(process)), wasAlone: wasAlone, report: "ended by SIGILL")
-                let blame = try await ledger.blame(crash)
-                return "suspects \(blame.suspects.map { "\($0)" }.sorted()) buried \(blame.buried)"
             case .clearFlags(let jobs):
                 let pushed = try await ledger.pushable(jobs.map { ids[$0] }, bytesMax: 1 << 20)
                 try await ledger.clearFlags(Dictionary(pushed.map { ($0.job.id, $0.version) }) { $1 })
@@ -165,7 +172,7 @@ final class LedgerRun {
                     query.before = page.next
                 } while query.before != nil
                 return "\(listed)"
-            case .accept, .claim, .adopt, .record, .pass, .again: break
+            case .accept, .claim, .adopt, .record, .blame, .pass, .again: break
             }
             return ""
         }

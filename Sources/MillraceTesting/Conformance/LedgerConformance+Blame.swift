@@ -29,7 +29,7 @@ extension LedgerConformance {
             _ = try await trial.ledger.blame(trial.crash())
 
             #expect(try await trial.ledger.blame(trial.crash()) == Blame())
-            #expect(try await trial.ledger.blame(trial.crash(wasAlone: true)) == Blame())
+            #expect(try await trial.ledger.blame(trial.crash(alone: job.id)) == Blame())
 
             let row = try await trial.row(job.id)
             #expect([row.attempt, row.failures, row.crashes] == [1, 0, 1])
@@ -56,7 +56,7 @@ extension LedgerConformance {
             let report = "ended by SIGILL\n" + String(repeating: "é", count: Limits.errorBytesMax)
 
             let blame = try await trial.ledger.blame(
-                ProcessCrash(process: trial.otherProcess, wasAlone: true, report: report))
+                ProcessCrash(process: trial.otherProcess, alone: job.id, report: report))
 
             #expect(blame == Blame(buried: [trial.request(job.id, 2, process: trial.process).lease]))
             let row = try await trial.row(job.id)
@@ -70,15 +70,75 @@ extension LedgerConformance {
             #expect(try await trial.record(job.id, 2, LedgerTrial.completed) == .settled(.dead))
             #expect(try await trial.ledger.finishedCounts()[trial.queue]?.deadLastHour == 1)
         },
-        LedgerConformance("of two that ran in a process none is buried, whatever is said of it") { trial in
+        LedgerConformance("of two that were claimed by a process only the one that ran there is blamed") { trial in
             let jobs = try await trial.jobs(2)
             try await trial.accept(jobs)
             for job in jobs { try await trial.startAlone(job.id, 1) }
 
-            let blame = try await trial.ledger.blame(trial.crash(wasAlone: true))
+            let blame = try await trial.ledger.blame(trial.crash(alone: jobs[1].id))
 
-            #expect(blame.buried.isEmpty)
-            #expect(blame.suspects.count == 2)
+            #expect(blame == Blame(buried: [trial.request(jobs[1].id, 1).lease]))
+            let other = try await trial.row(jobs[0].id)
+            #expect(other.state == .running)
+            #expect(other.errors.isEmpty && other.crashes == 0)
+        },
+        LedgerConformance("nobody is blamed for a job that runs elsewhere by now, or is not there") { trial in
+            let job = try await trial.startFresh()
+            try await trial.start(job.id, 2, attempt: 2, process: trial.otherProcess)
+
+            #expect(try await trial.ledger.blame(trial.crash(alone: job.id)) == Blame())
+            #expect(try await trial.ledger.blame(trial.crash(alone: BrokerTrial.freshID())) == Blame())
+
+            #expect(try await trial.row(job.id).state == .running)
+        },
+        LedgerConformance("lone runs that end with their process for no certain reason bury at a bound, and say why") {
+            trial in
+            let job = try await trial.startFresh()
+            _ = try await trial.ledger.blame(trial.crash())
+            for run in 1...Limits.loneRunsMax {
+                try await trial.startAlone(job.id, UInt64(10 * run), attempt: run + 1)
+                let lease = trial.request(job.id, UInt64(10 * run)).lease
+                let crash = ProcessCrash(
+                    process: trial.process, alone: job.id, report: "exit code \(run)", isCertain: false)
+
+                let blame = try await trial.ledger.blame(crash)
+
+                let isLast = run == Limits.loneRunsMax
+                #expect(blame == (isLast ? Blame(buried: [lease]) : Blame(suspects: [lease])))
+                let row = try await trial.row(job.id)
+                #expect(row.state == (isLast ? .dead : .ready))
+                #expect([row.crashes, row.failures, row.errors.count] == [run + 1, 0, run])
+                #expect(row.errors.last?.message == (isLast ? crash.lastReport : crash.report))
+                #expect(row.errors.last?.attempt == run + 1)
+                if !isLast { #expect(try await trial.claim(job.id, UInt64(10 * run + 1)) == .suspect) }
+            }
+            #expect(try await trial.ledger.finishedCounts()[trial.queue]?.deadLastHour == 1)
+        },
+        LedgerConformance("a lone run that ends in order, and an operator's retry, begin to count lone runs anew") {
+            trial in
+            let uncertain = { (job: JobID) in
+                ProcessCrash(process: trial.process, alone: job, report: "exit code 3", isCertain: false)
+            }
+            for isReopened in [false, true] {
+                let job = try await trial.startFresh()
+                var attempt = 1
+                for _ in 1..<Limits.loneRunsMax {
+                    _ = try await trial.ledger.blame(uncertain(job.id))
+                    attempt += 1
+                    try await trial.startAlone(job.id, UInt64(attempt), attempt: attempt)
+                }
+                if isReopened {
+                    _ = try await trial.ledger.cancel(job.id)
+                    _ = try await trial.ledger.reopen(job.id)
+                } else {
+                    _ = try await trial.record(job.id, attempt, .retry(after: .zero, error: "e"))
+                }
+
+                try await trial.startAlone(job.id, UInt64(attempt + 1), attempt: attempt + 1)
+                let blame = try await trial.ledger.blame(uncertain(job.id))
+
+                #expect(blame.suspects.map(\.id) == [job.id], "reopened: \(isReopened)")
+            }
         },
         LedgerConformance("a run that ends in order acquits, whatever came of it; one that was cut short does not") {
             trial in
@@ -155,7 +215,7 @@ extension LedgerConformance {
             let job = try await trial.startFresh()
             _ = try await trial.ledger.blame(trial.crash())
             try await trial.startAlone(job.id, 2, attempt: 2)
-            _ = try await trial.ledger.blame(trial.crash(wasAlone: true))
+            _ = try await trial.ledger.blame(trial.crash(alone: job.id))
 
             #expect(try await trial.ledger.reopen(job.id) == .reopened(queue: trial.queue))
 
@@ -167,8 +227,8 @@ extension LedgerConformance {
 }
 
 extension LedgerTrial {
-    fileprivate func crash(wasAlone: Bool = false) -> ProcessCrash {
-        ProcessCrash(process: process, wasAlone: wasAlone, report: "ended by SIGILL")
+    fileprivate func crash(alone: JobID? = nil) -> ProcessCrash {
+        ProcessCrash(process: process, alone: alone, report: "ended by SIGILL")
     }
 
     /// A job as it is pushed.

@@ -166,15 +166,21 @@ struct MemoryTable: Sendable {
     }
 
     mutating func blame(_ crash: ProcessCrash, now: Timestamp) -> Blame {
-        let ids = sortedIDs.filter { rows[$0]?.life.isRunning(in: crash.process) == true }
-        // Of more than one nobody knows which.
-        let isCertain = crash.wasAlone && ids.count == 1
-        let leases = ids.compactMap { id -> Lease? in
-            guard let row = rows[id], let token = row.life.token else { return nil }
-            rows[id]?.life.crash(report: isCertain ? Self.cut(crash.report) : nil, now: now)
-            return Lease(id: id, queue: row.job.queue, token: token)
+        let ids = (crash.alone.map { [$0] } ?? sortedIDs).filter {
+            rows[$0]?.life.isRunning(in: crash.process) == true
         }
-        return isCertain ? Blame(buried: leases) : Blame(suspects: leases)
+        var blame = Blame()
+        for id in ids {
+            guard var row = rows[id], let token = row.life.token else { continue }
+            row.life.crash(crash, now: now)
+            row.life.errors = row.life.errors.map {
+                RecordedError(attempt: $0.attempt, at: $0.at, message: Self.cut($0.message))
+            }
+            rows[id] = row
+            let lease = Lease(id: id, queue: row.job.queue, token: token)
+            if row.life.state == .dead { blame.buried.append(lease) } else { blame.suspects.append(lease) }
+        }
+        return blame
     }
 
     // MARK: - What is pushed

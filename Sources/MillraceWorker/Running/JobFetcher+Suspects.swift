@@ -7,7 +7,8 @@ import NIOCore
 /// Runs suspects of a crash, each alone in this process.
 ///
 /// The next one is reserved when the one before has ended *and* the ledger has its outcome: if the process is taken down then,
-/// one job was running in it, and nobody else can be to blame.
+/// one job was running in it, and nobody else can be to blame. Which one that was, if any, the process has said by then
+/// (`LoneRun`): a claim whose answer was lost, or came too late for its lease, started nothing.
 ///
 /// Change together: design "crash", `PostgresLedger.blame`, `Supervisor+Reports.swift`.
 extension JobFetcher {
@@ -80,7 +81,10 @@ extension JobFetcher {
                 logger.error("a handler ignores its cancellation, this process ends to be replaced")
                 return false
             }
-            if await runner.isIdle, await writer.unrecordedCount == 0 { return true }
+            if await runner.isIdle, await writer.unrecordedCount == 0 {
+                configuration.onLoneRun?(.idle)
+                return true
+            }
             if let limit, ContinuousClock.now >= limit { return false }
             if orStuck, await runner.stuckCount > 0 { return false }
             await eventLoop.sleep(for: .milliseconds(10))

@@ -92,6 +92,7 @@ actor JobRunner {
 
     func start(_ job: ClaimedJob) {
         let lease = job.lease
+        configuration.onLoneRun?(.running(lease.id))
         var jobLogger = logger
         jobLogger[metadataKey: LogKey.jobID.rawValue] = "\(lease.id)"
         jobLogger[metadataKey: LogKey.jobKind.rawValue] = "\(job.envelope.kind)"
@@ -173,6 +174,7 @@ actor JobRunner {
         guard let run = running[lease] else { return }
         running[lease]?.isStuck = true
         run.context.logger.warning("handler ran past its time-out and ignores its cancellation")
+        configuration.onLoneRun?(.stuck(lease.id))
         if mustBeReplaced { slotFreed.raise() }
     }
 

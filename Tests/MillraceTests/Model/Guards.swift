@@ -61,6 +61,8 @@ struct Guards {
     var claimsSuspectsAlone = true
     /// Only what ran alone is buried.
     var buriesAlone = true
+    /// Of what ran alone only a job whose handler has started is blamed.
+    var blamesStarted = true
     /// Somebody runs the suspects.
     var runsSuspects = true
     var maxAttempts = 2

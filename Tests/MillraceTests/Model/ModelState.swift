@@ -149,6 +149,7 @@ struct ModelState: Hashable {
         case startedInCompany = "a suspect started that was not alone"
         case buriedInCompany = "a crash buried a job that was not alone"
         case unheardCancel = "a first attempt went on that had begun before its job's cancellation was over"
+        case buriedUnstarted = "a crash buried a job whose handler had not started"
         case neverEnds = "the job is lost: there is no way to its end"
         case neverForgotten = "the broker never forgets the job"
     }

@@ -15,6 +15,7 @@ struct ModelTransitions {
     }
 
     let guards: Guards
+    private let id: JobID
     private let template: JobLifecycle
     private let now = Timestamp(unixMilliseconds: 1_767_225_600_000)
     private let later: Timestamp
@@ -23,8 +24,8 @@ struct ModelTransitions {
     init(_ guards: Guards) {
         self.guards = guards
         var generator = SystemRandomNumberGenerator()
-        let job = NewJob(
-            id: JobID(at: now, using: &generator), kind: "model.test", payload: [], maxAttempts: guards.maxAttempts)
+        id = JobID(at: now, using: &generator)
+        let job = NewJob(id: id, kind: "model.test", payload: [], maxAttempts: guards.maxAttempts)
         template = JobLifecycle(of: job, now: now)
         later = now + .seconds(60)
     }
@@ -341,15 +342,22 @@ struct ModelTransitions {
     private func trap(_ state: ModelState, _ place: Place, _ emit: Emit) {
         let worker = state[keyPath: place]
         let isRunning = state.row.state == .running && state.row.token == worker.token
-        let isBuried = isRunning && (worker.isAlone || !guards.buriesAlone)
+        // A claim whose reply was lost runs for the ledger alone; of what ran alone the process itself says so.
+        let isBlamed = isRunning && (worker.isLive || !worker.isAlone || !guards.blamesStarted)
+        let isBuried = isBlamed && (worker.isAlone || !guards.buriesAlone)
         var blamed = state
         blamed[keyPath: place] = ModelState.Worker()
-        if isRunning {
-            update(&blamed) { life in life.crash(report: isBuried ? "r" : nil, now: now) }
-            if isBuried, !worker.isAlone { blamed.flaw = .buriedInCompany }
+        if isBlamed {
+            let crash = ProcessCrash(process: process, alone: isBuried ? id : nil, report: "r")
+            update(&blamed) { life in life.crash(crash, now: now) }
+            if isBuried, !worker.isAlone {
+                blamed.flaw = .buriedInCompany
+            } else if isBuried, !worker.isLive {
+                blamed.flaw = .buriedUnstarted
+            }
         }
         fault(blamed, .trap, "a process TRAPS and is blamed", emit) { next in
-            guard isRunning else { return next.broker.release(worker.token) }
+            guard isBlamed else { return next.broker.release(worker.token) }
             if isBuried { next.broker.complete(worker.token) } else { next.broker.quarantine(worker.token) }
         }
         fault(blamed, .trap, "a process TRAPS and is blamed, and the broker is NOT told", emit) { _ in }

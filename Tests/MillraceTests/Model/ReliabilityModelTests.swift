@@ -101,6 +101,9 @@ import Testing
         },
         Variant("suspects are claimed like any job", breaks: inCompany) { $0.claimsSuspectsAlone = false },
         Variant("a crash buries whatever ran", breaks: .buriedInCompany) { $0.buriesAlone = false },
+        Variant("a crash buries what was claimed and had not started", breaks: .buriedUnstarted) { guards in
+            (guards.blamesStarted, guards.faultsMax, guards.faults) = (false, 3, [.trap: 2, .lostReply: 1])
+        },
         Variant("nobody runs the suspects", breaks: lost) { guards in
             (guards.runsSuspects, guards.faults) = (false, only(.trap))
         },
