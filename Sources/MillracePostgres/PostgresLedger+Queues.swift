@@ -34,9 +34,18 @@ extension PostgresLedger {
         return try decoding { () throws(PostgresError) in Epoch(number: try row.int8(0)) }
     }
 
-    public func raiseEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch {
-        let row = try await first(of: Statements.raiseEpoch, [.text(queue.name), .text(serverID)])
-        return try decoding { () throws(PostgresError) in Epoch(number: try row.int8(0)) }
+    public func raiseEpoch(
+        of queue: QueueName, serverID: String, goesOn: Bool
+    ) async throws(LedgerError) -> RaisedEpoch {
+        let row = try await first(of: Statements.raiseEpoch, [.text(queue.name), .text(serverID), .bool(goesOn)])
+        return try decoding { () throws(PostgresError) in
+            RaisedEpoch(
+                epoch: Epoch(number: try row.int8(0)), waited: try row.int8IfPresent(1).map { .milliseconds($0) })
+        }
+    }
+
+    public func beginWait(of queue: QueueName, epoch: Epoch) async throws(LedgerError) {
+        try await run(Statements.beginWait, [.text(queue.name), .int8(epoch.number)])
     }
 
     public func poolCounts() async throws(LedgerError) -> [String: Int] {

@@ -5,6 +5,7 @@ import PostgresDriver
 /// The files of `Queries`, each under its own name.
 enum Statements {
     static let adoptJobs = PostgresStatement(name: "adopt-jobs", file: PackageResources.adopt_jobs_sql)
+    static let beginWait = PostgresStatement(name: "begin-wait", file: PackageResources.begin_wait_sql)
     static let blameProcess = PostgresStatement(name: "blame-process", file: PackageResources.blame_process_sql)
     static let cancelJob = PostgresStatement(name: "cancel-job", file: PackageResources.cancel_job_sql)
     static let checkLedger = PostgresStatement(name: "check-ledger", file: PackageResources.check_ledger_sql)
@@ -52,7 +53,7 @@ enum Statements {
 
     /// All of them, so that a test can prepare each.
     static let all = [
-        adoptJobs, blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged,
+        adoptJobs, beginWait, blameProcess, cancelJob, checkLedger, claimJobs, clearFlags, countFinished, countFlagged,
         drainClaims,
         endUnclaimable, ensureQueues, establishEpoch, expireJobs, findFree, findHorizon, findRunning, flagAgain,
         forgetKeys,

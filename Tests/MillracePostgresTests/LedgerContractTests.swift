@@ -38,6 +38,7 @@ struct PostgresSubject: LedgerSubject {
                 started_at = started_at - by, finished_at = finished_at - by
             FROM (SELECT $1::bigint * interval '1 millisecond' AS by) AS shift
             """,
+            "UPDATE millrace.queues SET waiting_since = waiting_since - $1::bigint * interval '1 millisecond'",
             "UPDATE millrace.idempotency SET created_at = created_at - $1::bigint * interval '1 millisecond'",
             // By way of a time where none of the others is, as each row is checked at once.
             """

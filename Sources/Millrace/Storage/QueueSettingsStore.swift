@@ -15,7 +15,14 @@ public protocol QueueSettingsStore: Sendable {
     func establishEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch
 
     /// Raises a queue's epoch by one and notes the server that it was raised for.
-    func raiseEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch
+    ///
+    /// - Parameter goesOn: the broker's epoch is nobody's already. If the rebuild that raised the present one did that, for
+    ///   the same server, its wait for live workers counts for this one, too.
+    func raiseEpoch(of queue: QueueName, serverID: String, goesOn: Bool) async throws(LedgerError) -> RaisedEpoch
+
+    /// Says that a rebuild has made the broker's epoch nobody's, and waits for live workers from now on; nothing where the
+    /// queue has another epoch by now.
+    func beginWait(of queue: QueueName, epoch: Epoch) async throws(LedgerError)
 
     /// The right to rebuild a queue in the broker, held by one process at a time; nil while another holds it.
     ///
@@ -42,6 +49,18 @@ public struct QueueSettings: Sendable, Equatable {
         self.isPaused = isPaused
         self.epoch = epoch
         self.serverID = serverID
+    }
+}
+
+/// The epoch of a rebuild that begins.
+public struct RaisedEpoch: Sendable, Equatable {
+    public var epoch: Epoch
+    /// For how long, by the ledger's clock, rebuilds before this one have waited for live workers; nil when it must begin anew.
+    public var waited: Duration?
+
+    public init(epoch: Epoch, waited: Duration? = nil) {
+        self.epoch = epoch
+        self.waited = waited
     }
 }
 

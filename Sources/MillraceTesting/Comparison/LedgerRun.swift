@@ -156,8 +156,14 @@ final class LedgerRun {
             case .setPaused(let isPaused, let queue): try await ledger.setPaused(isPaused, queue: queues[queue])
             case .establishEpoch(let queue):
                 return "\(try await ledger.establishEpoch(of: queues[queue], serverID: "established"))"
-            case .raiseEpoch(let queue):
-                return "\(try await ledger.raiseEpoch(of: queues[queue], serverID: "raised"))"
+            case .raiseEpoch(let queue, let goesOn):
+                let raised = try await ledger.raiseEpoch(of: queues[queue], serverID: "raised", goesOn: goesOn)
+                // In the steps in which time passes here.
+                return "\(raised.epoch) \(raised.waited.map { "waited \($0.milliseconds / 600_000)" } ?? "")"
+            case .beginWait(let queue, let isPresent):
+                let epoch = try await ledger.queues().first { $0.queue == queues[queue] }?.epoch
+                try await ledger.beginWait(
+                    of: queues[queue], epoch: Epoch(number: (epoch?.number ?? 0) + (isPresent ? 0 : 1)))
             case .setPoolCount(let count, let pool): try await ledger.setPoolCount(count, pool: "pool \(pool)")
             case .maintain:
                 try await ledger.maintain()

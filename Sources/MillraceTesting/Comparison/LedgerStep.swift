@@ -47,7 +47,8 @@ enum LedgerStep: Sendable {
     case clearFlags([Int])
     case setPaused(Bool, queue: Int)
     case establishEpoch(queue: Int)
-    case raiseEpoch(queue: Int)
+    case raiseEpoch(queue: Int, goesOn: Bool)
+    case beginWait(queue: Int, isPresent: Bool)
     case setPoolCount(Int?, pool: Int)
     case list(JobState?, queue: Int?, kind: Int?, limit: Int)
     case maintain
@@ -111,7 +112,13 @@ enum LedgerStep: Sendable {
         case 76...79: return .blame(process: number(1...3), wasAlone: isOneIn(2), isCertain: isOneIn(3))
         case 80...82: return .clearFlags(several(5, job))
         case 83...85: return .setPaused(isOneIn(3), queue: number(0...1))
-        case 86: return isOneIn(2) ? .establishEpoch(queue: number(0...1)) : .raiseEpoch(queue: number(0...1))
+        case 86:
+            let queue = number(0...1)
+            switch number(1...4) {
+            case 1: return .establishEpoch(queue: queue)
+            case 2: return .beginWait(queue: queue, isPresent: !isOneIn(4))
+            default: return .raiseEpoch(queue: queue, goesOn: !isOneIn(4))
+            }
         case 87: return .setPoolCount(isOneIn(3) ? nil : number(0...9), pool: number(0...1))
         case 88...89:
             return .list(

@@ -56,8 +56,8 @@ extension LedgerConformance {
         LedgerConformance("a raised epoch is greater by one, and notes its server") { trial in
             let first = try await trial.ledger.establishEpoch(of: trial.queue, serverID: "one")
 
-            let second = try await trial.ledger.raiseEpoch(of: trial.queue, serverID: "two")
-            let third = try await trial.ledger.raiseEpoch(of: trial.queue, serverID: "two")
+            let second = try await trial.raiseEpoch(of: "two")
+            let third = try await trial.raiseEpoch(of: "two")
 
             #expect(second.number == first.number + 1)
             #expect(third.number == first.number + 2)
@@ -68,12 +68,33 @@ extension LedgerConformance {
         },
         LedgerConformance("an epoch can be raised that nobody has established, and is above that of a rebuild") {
             trial in
-            let raised = try await trial.ledger.raiseEpoch(of: trial.queue, serverID: "one")
+            let raised = try await trial.raiseEpoch(of: "one")
             let established = try await trial.ledger.establishEpoch(of: trial.otherQueue, serverID: "one")
 
             #expect(raised.number > Epoch.rebuilding.number)
             #expect(established.number > Epoch.rebuilding.number)
             #expect(try await trial.settings()?.epoch == raised)
+        },
+        LedgerConformance(
+            "a wait for live workers goes on with the next epoch, of the same server, where that is asked for"
+        ) {
+            trial in
+            #expect(try await trial.raise() == nil)
+            try await trial.beginWait()
+            try await trial.advance(by: .seconds(100))
+            let first = try #require(try await trial.raise())
+            try await trial.advance(by: .seconds(100))
+            let second = try #require(try await trial.raise())
+
+            #expect(first >= .seconds(100) && first < .seconds(150))
+            #expect(second >= .seconds(200) && second < .seconds(250))
+            #expect(try await trial.raise(goesOn: false) == nil)
+            #expect(try await trial.raise() == nil, "it was given up")
+            try await trial.beginWait()
+            #expect(try await trial.raise("two") == nil)
+            #expect(try await trial.raise("two") == nil, "it was of another server")
+            try await trial.beginWait(behind: 1)
+            #expect(try await trial.raise("two") == nil, "it was another rebuild's")
         },
         LedgerConformance("one rebuild of a queue at a time, and others wait until it is released") { trial in
             let lock = try #require(try await trial.ledger.lockRebuild(of: trial.queue))
@@ -105,6 +126,24 @@ extension LedgerConformance {
 }
 
 extension LedgerTrial {
+    /// How long the wait that goes on has lasted; nil for none.
+    fileprivate func raise(_ serverID: String = "one", goesOn: Bool = true) async throws -> Duration? {
+        let raised = try await ledger.raiseEpoch(of: queue, serverID: serverID, goesOn: goesOn)
+        let settings = try await settings()
+        #expect(settings?.epoch == raised.epoch)
+        return raised.waited
+    }
+
+    /// - Parameter epochs: so much older than the queue's is the epoch of which it is said.
+    fileprivate func beginWait(behind epochs: Int64 = 0) async throws {
+        let epoch = try await settings()?.epoch?.number ?? 0
+        try await ledger.beginWait(of: queue, epoch: Epoch(number: epoch - epochs))
+    }
+
+    fileprivate func raiseEpoch(of serverID: String) async throws -> Epoch {
+        try await ledger.raiseEpoch(of: queue, serverID: serverID, goesOn: false).epoch
+    }
+
     func settings(of queue: QueueName? = nil) async throws -> QueueSettings? {
         try await ledger.queues().first { $0.queue == queue ?? self.queue }
     }

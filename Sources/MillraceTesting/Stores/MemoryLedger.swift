@@ -171,11 +171,19 @@ public final class MemoryLedger: JobLedger {
     }
 
     public func establishEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch {
-        try perform(.establishEpoch) { table, _ in table.setEpoch(of: queue, serverID: serverID, isRaise: false) }
+        try perform(.establishEpoch) { table, _ in table.establishEpoch(of: queue, serverID: serverID) }
     }
 
-    public func raiseEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch {
-        try perform(.raiseEpoch) { table, _ in table.setEpoch(of: queue, serverID: serverID, isRaise: true) }
+    public func raiseEpoch(
+        of queue: QueueName, serverID: String, goesOn: Bool
+    ) async throws(LedgerError) -> RaisedEpoch {
+        try perform(.raiseEpoch) { table, now in
+            table.raiseEpoch(of: queue, serverID: serverID, goesOn: goesOn, now: now)
+        }
+    }
+
+    public func beginWait(of queue: QueueName, epoch: Epoch) async throws(LedgerError) {
+        try perform(.beginWait) { table, now in table.beginWait(of: queue, epoch: epoch, now: now) }
     }
 
     public func lockRebuild(of queue: QueueName) async throws(LedgerError) -> (any RebuildLock)? {

@@ -70,6 +70,8 @@ struct MemoryTable: Sendable {
     private var answers: [Caller: Answer] = [:]
     var queues: [QueueName: QueueSettings] = [:]
     var poolCounts: [String: Int] = [:]
+    /// Since when the rebuild of an epoch waits for live workers.
+    private var waits: [QueueName: (epoch: Epoch, since: Timestamp)] = [:]
 
     // MARK: - The life of a job
 
@@ -300,14 +302,31 @@ struct MemoryTable: Sendable {
         queues[queue]?.isPaused = isPaused
     }
 
-    /// - Parameter isRaise: false keeps an epoch that is there.
-    mutating func setEpoch(of queue: QueueName, serverID: String, isRaise: Bool) -> Epoch {
+    mutating func establishEpoch(of queue: QueueName, serverID: String) -> Epoch {
         ensureQueue(queue)
-        if let epoch = queues[queue]?.epoch, !isRaise { return epoch }
-        let epoch = Epoch(number: (queues[queue]?.epoch?.number ?? 0) + 1)
+        if let epoch = queues[queue]?.epoch { return epoch }
+        let epoch = Epoch(number: 1)
         queues[queue]?.epoch = epoch
         queues[queue]?.serverID = serverID
         return epoch
+    }
+
+    mutating func raiseEpoch(of queue: QueueName, serverID: String, goesOn: Bool, now: Timestamp) -> RaisedEpoch {
+        ensureQueue(queue)
+        let before = queues[queue]
+        let epoch = Epoch(number: (before?.epoch?.number ?? 0) + 1)
+        queues[queue]?.epoch = epoch
+        queues[queue]?.serverID = serverID
+        guard goesOn, before?.serverID == serverID, let wait = waits[queue], wait.epoch == before?.epoch else {
+            waits[queue] = nil
+            return RaisedEpoch(epoch: epoch)
+        }
+        waits[queue] = (epoch, wait.since)
+        return RaisedEpoch(epoch: epoch, waited: now - wait.since)
+    }
+
+    mutating func beginWait(of queue: QueueName, epoch: Epoch, now: Timestamp) {
+        if queues[queue]?.epoch == epoch { waits[queue] = (epoch, now) }
     }
 
     mutating func maintain(now: Timestamp) {

@@ -5,10 +5,11 @@ package import Millrace
 /// Makes the broker's copy of a queue what the ledger says, under a lock of the ledger.
 ///
 /// 1. raise the epoch in the ledger, and make the broker's one nobody's, with the settings copied;
-/// 2. wait two extend periods, in which live workers declare again what they run; much shorter when nothing runs;
+/// 2. wait two extend periods, in which live workers declare again what they run; much shorter when nothing runs. The ledger
+///    is told when the wait begins: when this process dies, the next one waits only for what is left of it;
 /// 3. push all unfinished rows, which is a no-op for those that are known by then; those that the broker has no room for
 ///    are flagged for the relay;
-/// 4. write the new epoch, last: a crash on the way leaves it missing, and another process starts over.
+/// 4. write the new epoch, last: a crash on the way leaves it missing, and another process starts over, but for the wait.
 ///
 /// Change together: `QueueEpochs`, `RebuildCommand`.
 package struct QueueRebuild: Sendable {
@@ -46,16 +47,24 @@ package struct QueueRebuild: Sendable {
         self.sleep = sleep
     }
 
-    /// nil when the lock was lost on the way, or another server answers: whoever sees the epoch missing starts over.
+    /// nil when the lock was lost on the way, another server answers, or this one has lost its data again: whoever sees the epoch
+    /// missing starts over.
     package func run(
         _ queue: QueueName, serverID: String, lock: any RebuildLock
     ) async throws -> Rebuilt? {
         let start = ContinuousClock.now
         Failpoint.reached(.rebuildNotRaised)
-        let epoch = try await ledger.raiseEpoch(of: queue, serverID: serverID)
+        // Nobody makes it so but a rebuild: while it is, nothing is reserved, and whoever extends a lease that is gone declares it.
+        let goesOn = try await broker.epoch(of: queue) == .rebuilding
+        let raised = try await ledger.raiseEpoch(of: queue, serverID: serverID, goesOn: goesOn)
         Failpoint.reached(.epochRaisedNotCopied)
-        try await broker.configure(queue, isPaused: isPaused(queue), epoch: .rebuilding)
-        try await awaitDeclarations(of: queue)
+        if raised.waited == nil {
+            try await broker.configure(queue, isPaused: isPaused(queue), epoch: .rebuilding)
+            try await ledger.beginWait(of: queue, epoch: raised.epoch)
+        }
+        try await awaitDeclarations(of: queue, waited: max(.zero, raised.waited ?? .zero))
+        // What had been declared before it lost its data once more would be pushed.
+        guard try await broker.epoch(of: queue) == .rebuilding else { return nil }
         Failpoint.reached(.epochCopiedNotPushed)
         let push = PagedPush(broker: broker, ledger: ledger, room: room)
         var (pushed, flagged) = (0, 0)
@@ -73,9 +82,9 @@ package struct QueueRebuild: Sendable {
         } while after != nil
         guard try await broker.serverID() == serverID, await lock.isHeld() else { return nil }
         Failpoint.reached(.rebuildPushedNotFinished)
-        try await broker.configure(queue, isPaused: isPaused(queue), epoch: epoch)
+        try await broker.configure(queue, isPaused: isPaused(queue), epoch: raised.epoch)
         Failpoint.reached(.rebuildFinished)
-        return Rebuilt(epoch: epoch, pushed: pushed, flagged: flagged, elapsed: ContinuousClock.now - start)
+        return Rebuilt(epoch: raised.epoch, pushed: pushed, flagged: flagged, elapsed: ContinuousClock.now - start)
     }
 
     /// Waits until live workers have declared again what they hold, which they do at an extension, or as soon as they
@@ -85,9 +94,11 @@ package struct QueueRebuild: Sendable {
     /// reserved any more, and their holders notice the server, or their claims arrive, well within the shorter wait: it
     /// is the longer one after all when something runs by then. One that does both later still has its claim refused
     /// when the job was claimed anew, or loses its lease at the next extension.
-    private func awaitDeclarations(of queue: QueueName) async throws {
-        let all = extendInterval * 2
-        let short = min(Self.noticeMax, all)
+    ///
+    /// - Parameter waited: so long the epoch has been nobody's already.
+    private func awaitDeclarations(of queue: QueueName, waited: Duration) async throws {
+        let all = max(.zero, extendInterval * 2 - waited)
+        let short = min(max(.zero, Self.noticeMax - waited), all)
         guard try await !runsAnything(queue) else { return await sleep(all) }
         await sleep(short)
         if try await runsAnything(queue) { await sleep(all - short) }

@@ -301,8 +301,14 @@ final class StallingLedger: JobLedger {
         try await base.establishEpoch(of: queue, serverID: serverID)
     }
 
-    func raiseEpoch(of queue: QueueName, serverID: String) async throws(LedgerError) -> Epoch {
-        try await base.raiseEpoch(of: queue, serverID: serverID)
+    func raiseEpoch(
+        of queue: QueueName, serverID: String, goesOn: Bool
+    ) async throws(LedgerError) -> RaisedEpoch {
+        try await base.raiseEpoch(of: queue, serverID: serverID, goesOn: goesOn)
+    }
+
+    func beginWait(of queue: QueueName, epoch: Epoch) async throws(LedgerError) {
+        try await base.beginWait(of: queue, epoch: epoch)
     }
 
     func lockRebuild(of queue: QueueName) async throws(LedgerError) -> (any RebuildLock)? {
