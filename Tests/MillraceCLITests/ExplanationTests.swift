@@ -131,6 +131,38 @@ import Testing
                 + "for 30s in attempt 1\n")
     }
 
+    @Test func `it is quarantined, and what for`() async throws {
+        let fixture = try await fixture()
+        let process = ProcessID(number: 0xF00D)
+        let started = try await fixture.start(1, in: "photos")
+        _ = try await fixture.ledger.blame(ProcessCrash(process: process, report: "ended by SIGILL"))
+        let reason =
+            "it is quarantined, as the process in which it ran crashed or was lost once, and runs alone until a run of "
+            + "it ends in order; "
+        try await fixture.report(queues: ["photos"], process: ProcessID(number: 2))
+        #expect(try await why(fixture) == "ready: \(reason)a worker is about to move it to those that wait for that\n")
+
+        _ = try await fixture.broker.quarantine(started.map(\.lease), in: "photos")
+        #expect(
+            try await why(fixture).hasPrefix(
+                "ready: \(reason)1 of the queue photos wait for that, and no process that is there for them gives word: "
+            ))
+
+        let reserved = try await fixture.broker.reserveSuspect(
+            from: "photos", epoch: Epoch(number: 1), process: process)
+        let lease = try #require(reserved.jobs.first).lease
+        _ = try await fixture.ledger.claim([ClaimRequest(lease: lease, isAlone: true)], process: process)
+        try await fixture.report(queues: ["photos"], running: 1)
+        #expect(try await why(fixture).hasPrefix("running: \(reason)it runs in process 000000000000f00d "))
+
+        _ = try await fixture.ledger.blame(
+            ProcessCrash(process: process, alone: lease.id, report: "exit code 3", isCertain: false))
+        #expect(
+            try await why(fixture).contains(
+                "crashed or was lost 2 times, and runs alone until a run of it ends in order; "
+                    + "the last error: exit code 3; a worker is about to"))
+    }
+
     @Test func `one that has ended says how, and only an unfinished one has the line in jobs show`() async throws {
         let fixture = try await fixture()
         let shownBefore = await fixture.run("jobs", "show", "\(try CommandFixture.id(1))")

@@ -41,12 +41,38 @@ struct Explanation: Sendable {
         case .completed: "it completed \(ago(job.finishedAt)) ago, in attempt \(job.attempt)"
         case .cancelled: "it was cancelled \(ago(job.finishedAt)) ago"
         case .dead: "it has been dead for \(ago(job.finishedAt)): \(lastError ?? "no error was kept")"
-        case .running: running
+        case .running: [suspicion, running].compactMap(\.self).joined(separator: "; ")
         case .scheduled:
-            [scheduled, obstacle.map { "then it meets this: \($0)" }].compactMap { $0 }.joined(separator: "; ")
+            [suspicion, scheduled, obstacle.map { "then it meets this: \($0)" }].compactMap(\.self)
+                .joined(separator: "; ")
         case .waiting: "it is held back by a limit, or by an earlier step of its workflow"
-        case .ready: obstacle ?? position
+        case .ready:
+            if let suspicion { "\(suspicion); \(obstacle ?? turn)" } else { obstacle ?? position }
         }
+    }
+
+    /// Why it runs alone or not at all; nil for a job that is no suspect of a crash.
+    private var suspicion: String? {
+        guard job.isQuarantined else { return nil }
+        let times = job.crashes == 1 ? "once" : "\(job.crashes) times"
+        // Of a run alone that ended with its process the ledger keeps how.
+        let error = lastError.map { "; the last error: \($0)" } ?? ""
+        return
+            "it is quarantined, as the process in which it ran crashed or was lost \(times), and runs alone until a run of "
+            + "it ends in order\(error)"
+    }
+
+    /// A suspect's, where nothing else stands in its way.
+    private var turn: String {
+        guard case .success(let broker) = broker else { return "they run one after the other" }
+        let count = broker.status.quarantined
+        guard count > 0 else { return "a worker is about to move it to those that wait for that" }
+        let isServed = broker.workforce.workers.contains { $0.isAlone && $0.queues.contains(job.queue.name) }
+        return "\(count) of the queue \(job.queue) wait for that, and "
+            + (isServed
+                ? "a process is there that runs them one after the other"
+                : "no process that is there for them gives word: \(Program.name) up starts one at once, and a process of "
+                    + "\(Program.name) work by itself runs them after about half a minute")
     }
 
     // MARK: - By state
