@@ -30,6 +30,7 @@ extension PostgresLedger {
     public func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob] {
         let result = try await run(
             Statements.expireJobs, [.int8(Int64(limit))], within: configuration.maintenanceTimeout)
+        if result.rowCount > 0 { Failpoint.reached(.expiredNotTold) }
         return try decoding { () throws(PostgresError) in
             var expired: [ExpiredJob] = []
             for row in result.rows {

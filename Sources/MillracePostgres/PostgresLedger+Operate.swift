@@ -24,7 +24,9 @@ extension PostgresLedger {
     }
 
     public func reopen(_ id: JobID) async throws(LedgerError) -> ReopenVerdict {
+        Failpoint.reached(.reopenNotCommitted)
         let result = try await run(Statements.reopenJob, [.uuid(id.bytes), .int8(shard)])
+        Failpoint.reached(.reopenedNotTold)
         return try decoding { () throws(PostgresError) in
             guard let row = result.rows.first else { return .missing }
             let before = try row.state(0)

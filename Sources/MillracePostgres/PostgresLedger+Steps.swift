@@ -7,9 +7,11 @@ extension PostgresLedger {
     public func recordStep(
         _ name: String, result: [UInt8], of id: JobID, attempt: Int
     ) async throws(LedgerError) -> StepVerdict {
+        Failpoint.reached(.stepNotRecorded)
         let held = try await run(
             Statements.recordStep,
             [.uuid(id.bytes), .int4(Int32(clamping: attempt)), .text(name), .json(result)])
+        Failpoint.reached(.stepRecorded)
         return held.rowCount > 0 ? .recorded : .fenced
     }
 

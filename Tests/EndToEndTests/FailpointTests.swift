@@ -13,11 +13,12 @@ import Testing
             try await tour.killAPIs()
             try await tour.killSweepers()
             try await tour.killRelays()
+            try await tour.killExpirer()
             try await tour.killWorkers()
             try await tour.killFirstAttempts()
             try await tour.rescue()
 
-            #expect(tour.killed == Set(Failpoint.allCases))
+            #expect(tour.killed == Set(Failpoint.allCases).subtracting(Self.supervised))
             #expect(try await mill.expectAllEnded(within: .seconds(120)))
             let follow = "kind = 'diagnostics.follow'"
             let followers = try await mill.count(follow)
@@ -36,6 +37,14 @@ import Testing
                 WHERE job.\(follow)
                 """, at: mill.environment["DATABASE_URL"])
             #expect(followed == ["\(followers)|\(followers)"])
+            // A handler saw of its step what the ledger has, also where another attempt had recorded it.
+            let steps = try await mill.stores.rows(
+                """
+                SELECT count(*), count(*) FILTER (WHERE (steps[1]).attempt = (result->>'first')::integer),
+                    count(*) FILTER (WHERE queue = 'steprecorded' AND (steps[1]).attempt < attempt) > 0
+                FROM millrace.job_rows WHERE kind = 'diagnostics.step'
+                """)
+            #expect(steps == ["\(2 * FailpointTour.jobsPerVictim)|\(2 * FailpointTour.jobsPerVictim)|t"])
             #expect(try await mill.count("failures <> (kind = 'diagnostics.retry')::integer") == 0)
             #expect(try await mill.count("state = 'completed' AND attempt NOT BETWEEN 1 AND 4 + failures") == 0)
             var left: [String] = []
@@ -45,6 +54,50 @@ import Testing
             }
             #expect(left.isEmpty)
         }
+    }
+
+    /// Reached by a supervisor alone.
+    static let supervised: [Failpoint] = [.crashNotBlamed, .blamedNotMoved, .movedNotReleased, .buriedNotTold]
+
+    @Test(.timeLimit(.minutes(10)))
+    func `a culprit is buried once, and nobody else, though supervisors are killed between any two effects`()
+        async throws
+    {
+        let configuration = "diagnostics: true\npools:\n  default: {count: 1, concurrency: 8, drain_timeout: 0s}\n"
+        try await Mill.with(configuration: configuration) { mill in
+            for point in Self.supervised {
+                let supervisor = try await startSupervisor("\(point):kill", in: mill)
+                _ = try await mill.submit(5, kind: "diagnostics.sleep", payload: { _ in #"{"ms":1000}"# })
+                _ = try await mill.submit(1, kind: "diagnostics.crash", payload: { _ in "{}" })
+                let code = await supervisor.exitCode(within: 120)
+                #expect(code == -SIGKILL, "\(point)")
+            }
+            _ = try await startSupervisor("", in: mill)
+
+            #expect(try await mill.expectAllEnded(within: .seconds(240)))
+            #expect(try await mill.count("state = 'dead'") == 4)
+            let buried =
+                "state = 'dead' AND kind = 'diagnostics.crash' AND failures = 0 AND json_array_length(errors) = 1"
+            #expect(try await mill.count("\(buried) AND errors::text LIKE '%ran alone ended by SIG%'") == 4)
+            #expect(try await mill.count("state = 'completed' AND failures = 0 AND NOT quarantined") == 20)
+            let recorded = try await mill.stores.rows(
+                "SELECT sum(completed), sum(dead) FROM millrace.finished_counts", at: mill.environment["DATABASE_URL"])
+            #expect(recorded == ["20|4"])
+            let isEmpty = try await eventually(within: .seconds(60)) { try await mill.keysOfJobs().isEmpty }
+            #expect(isEmpty, "keys of jobs are left")
+        }
+    }
+
+    private func startSupervisor(_ failpoints: String, in mill: Mill) async throws -> Child {
+        // The children of the supervisor before end when they see that it is gone.
+        let isPortFree = await eventually(within: .seconds(60)) {
+            (try? await mill.request("GET", "/livez")) == nil
+        }
+        try #require(isPortFree)
+        let child = try mill.start(
+            "up", ["up", "--port", "\(mill.port)"], environment: ["MILLRACE_FAILPOINTS": failpoints])
+        try await mill.expectReady()
+        return child
     }
 
     @Test(.timeLimit(.minutes(1)))
@@ -83,7 +136,7 @@ private final class FailpointTour {
             database_connections: 6
             drain_timeout: 0s
         """
-    private static let jobsPerVictim = 200
+    static let jobsPerVictim = 200
 
     private let mill: Mill
     private(set) var killed: Set<Failpoint> = []
@@ -119,12 +172,17 @@ private final class FailpointTour {
 
         var ids: [String] = []
         let healthy = try await mill.startAPI()
-        for _ in 0..<3 { ids += try await submit("diagnostics.echo", to: "cancel", count: 1) }
+        for _ in 0..<5 { ids += try await submit("diagnostics.echo", to: "cancel", count: 1) }
+        for id in ids[3...] { _ = try await mill.request("POST", "/v1/jobs/\(id)/cancel") }
         try await end(healthy)
         for (point, id) in zip([Failpoint.cancelNotCommitted, .cancelledNotTold, .cancelTold], ids) {
             try await killAPI(at: point) { _ = try await self.mill.request("POST", "/v1/jobs/\(id)/cancel") }
         }
-        cancelled = 2
+        for (point, id) in zip([Failpoint.reopenNotCommitted, .reopenedNotTold], ids[3...]) {
+            try await killAPI(at: point) { _ = try await self.mill.request("POST", "/v1/jobs/\(id)/retry") }
+        }
+        #expect(try await mill.count("id = '\(ids[4])' AND state = 'ready'") == 1)
+        cancelled = 3
         try await mill.startAPI()
     }
 
@@ -155,6 +213,26 @@ private final class FailpointTour {
         }
     }
 
+    /// Jobs that wait for their time in Redis, and expire before it; then an operator wants them after all.
+    func killExpirer() async throws {
+        let ids = try await submit("diagnostics.echo", to: "expire", count: 3, delay: "590s")
+        _ = try await mill.stores.rows(
+            "UPDATE millrace.job_rows SET expires_at = now() WHERE queue = 'expire'",
+            at: mill.environment["DATABASE_URL"])
+        await expectKilled(try startVictim(at: .expiredNotTold, queue: "expire"), at: .expiredNotTold)
+        #expect(try await mill.count("queue = 'expire' AND state = 'cancelled'") == 3)
+        #expect(try await mill.stores.redis("ZCARD", "mr:{expire}:scheduled") == "3")
+        for id in ids {
+            #expect(try await mill.request("POST", "/v1/jobs/\(id)/retry").status == 202)
+        }
+        let worker = try startWorker("expire")
+        let haveRun = try await eventually(within: .seconds(30)) {
+            try await self.mill.count("queue = 'expire' AND state = 'completed'") == 3
+        }
+        #expect(haveRun)
+        try await end(worker)
+    }
+
     // MARK: - A queue for each
 
     func killWorkers() async throws {
@@ -183,10 +261,12 @@ private final class FailpointTour {
 
     private static let echo = (name: "diagnostics.echo", payload: #"{"text":"once"}"#)
     private static let retry = (name: "diagnostics.retry", payload: #"{"times":1,"ms":200}"#)
+    private static let step = (name: "diagnostics.step", payload: "{}")
     private static let follow = (name: "diagnostics.follow", payload: "{}")
     private static let runs: [(Failpoint, kind: (name: String, payload: String), hit: Int)] = [
         (.reservedNotClaimed, echo, 2), (.claimedNotStarted, echo, 50), (.endedNotRecorded, echo, 2),
         (.recordedNotAcknowledged, echo, 2), (.acknowledgedNotForgotten, echo, 2), (.recordedNotRetried, retry, 1),
+        (.stepNotRecorded, step, 10), (.stepRecorded, step, 10),
         (.transactionNotHeld, follow, 10), (.transactionNotCommitted, follow, 10), (.transactionCommitted, follow, 10),
     ]
 
@@ -267,10 +347,13 @@ private final class FailpointTour {
     @discardableResult
     private func submit(
         _ kind: String, _ payload: String = "{}", to queue: String, count: Int = jobsPerVictim,
-        isEntrusted: Bool = false
+        isEntrusted: Bool = false, delay: String? = nil
     ) async throws -> [String] {
         let durability = isEntrusted ? "redis" : "postgres"
-        let job = #"{"kind":"\#(kind)","payload":\#(payload),"queue":"\#(queue)","durability":"\#(durability)"}"#
+        let delay = delay.map { #","delay":"\#($0)""# } ?? ""
+        let members =
+            #""kind":"\#(kind)","payload":\#(payload),"queue":"\#(queue)","durability":"\#(durability)"\#(delay)"#
+        let job = "{\(members)}"
         let jobs = [String](repeating: job, count: count).joined(separator: ",")
         let answer = try await mill.request("POST", "/v1/jobs:batch", "[\(jobs)]")
         #expect(answer.status == 202)

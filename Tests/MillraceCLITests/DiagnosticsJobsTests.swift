@@ -97,8 +97,8 @@ struct DiagnosticsJobsTests {
             context.handlers(for: WorkersFile(diagnostics: true)).catalog.kinds
                 == [
                     "diagnostics.allocate", "diagnostics.crash", "diagnostics.echo", "diagnostics.echo.redis",
-                    "diagnostics.fail", "diagnostics.follow", "diagnostics.retry", "diagnostics.sleep",
-                    "diagnostics.spin",
+                    "diagnostics.exit", "diagnostics.fail", "diagnostics.follow", "diagnostics.retry",
+                    "diagnostics.sleep", "diagnostics.spin", "diagnostics.step",
                 ])
     }
 }

@@ -26,6 +26,9 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case recordedNotRetried
     case recordedNotReleased
     case acknowledgedNotForgotten
+    // `context.step`.
+    case stepNotRecorded
+    case stepRecorded
     // `context.transaction`.
     case transactionNotHeld
     case transactionNotCommitted
@@ -34,6 +37,16 @@ package enum Failpoint: String, CaseIterable, Sendable {
     case cancelNotCommitted
     case cancelledNotTold
     case cancelTold
+    // Operators' retry.
+    case reopenNotCommitted
+    case reopenedNotTold
+    // Expiry.
+    case expiredNotTold
+    // The supervisor, of a child that crashed.
+    case crashNotBlamed
+    case blamedNotMoved
+    case buriedNotTold
+    case movedNotReleased
     // Relay.
     case relayNotPushed
     case relayPushedNotCleared

@@ -44,6 +44,10 @@ enum DiagnosticsJobs {
                 return echo
             }
         }
+        handlers.register(Step.self) { job, context in
+            let attempt = context.attempt
+            return Stepped(first: try await context.step("first") { attempt })
+        }
         handlers.register(Crash.self) { _, context in
             trap(at: context.attempt)
             return NoOutput()
@@ -96,6 +100,16 @@ enum DiagnosticsJobs {
         /// The job that this one follows, and the attempt that submitted it.
         var job: String
         var attempt: Int
+    }
+
+    /// Remembers, by a step, in which attempt it came so far for the first time.
+    struct Step: Job {
+        static let kind: JobKind = "diagnostics.step"
+        typealias Output = Stepped
+    }
+
+    struct Stepped: Codable, Sendable, Equatable {
+        var first: Int
     }
 
     /// Takes its process down by a trap, as an index out of range does.

@@ -21,7 +21,11 @@ extension Supervisor {
     func report(_ child: Child, _ end: ChildEnd) async -> Bool {
         guard child.role != .api else { return false }
         let blame = await blame(child, end)
-        await move(blame)
+        if blame != Blame() {
+            Failpoint.reached(blame.buried.isEmpty ? .blamedNotMoved : .buriedNotTold)
+            await move(blame)
+            Failpoint.reached(.movedNotReleased)
+        }
         for queue in child.queues {
             await repeating("leases of an ended process not released", of: child, for: Self.releaseMax) {
                 () async throws(CommandError) in
@@ -48,6 +52,7 @@ extension Supervisor {
         guard
             let crash = end.blame(process: child.process, isAlone: child.isAlone, wasStopped: child.wasStopped)
         else { return Blame() }
+        Failpoint.reached(.crashNotBlamed)
         let result = Mutex(Blame())
         await repeating("jobs of a crashed process not blamed", of: child, for: Self.blameMax) {
             () async throws(CommandError) in
