@@ -20,7 +20,7 @@ import Testing
 
     /// The compiler crawls when it is given more in an embedded literal.
     @Test func `all scripts together are small`() {
-        #expect(BrokerScripts.all.reduce(0) { $0 + $1.source.utf8.count } < 30 * 1024)
+        #expect(BrokerScripts.all.reduce(0) { $0 + $1.source.utf8.count } < 31 * 1024)
     }
 
     private static let id = [UInt8](repeating: 1, count: 16)

@@ -101,7 +101,12 @@ public final class MemoryBroker: JobBroker {
         let isFull = state.withLock { state in state.bytesMax.map { state.memory.usedBytes >= $0 } ?? false }
         return try change(.enqueue, queue, items: jobs.count) { (entry, now) throws(BrokerError) in
             if isFull { throw BrokerError(.full, "OOM: no memory is left") }
-            return jobs.map { entry.enqueue($0, now: now) }
+            var taken: Set<JobID> = []
+            return jobs.map { job in
+                let verdict = entry.enqueue(job, isRepeated: taken.contains(job.id), now: now)
+                if verdict == .enqueued { taken.insert(job.id) }
+                return verdict
+            }
         }
     }
 

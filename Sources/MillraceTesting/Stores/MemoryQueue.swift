@@ -46,7 +46,8 @@ struct MemoryQueue: Sendable {
     var liveJobs: Int { envelopes.count }
     var envelopeBytes: Int { envelopes.values.reduce(0) { $0 + $1.count } }
 
-    mutating func enqueue(_ job: QueuedJob, now: Timestamp) -> EnqueueVerdict {
+    /// - Parameter isRepeated: the same batch has enqueued it already: the first of two with one id stands.
+    mutating func enqueue(_ job: QueuedJob, isRepeated: Bool = false, now: Timestamp) -> EnqueueVerdict {
         let envelope = envelopes[job.id]
         let lastLease = job.lastToken.map { Lease(id: job.id, queue: name, token: $0) }
         if envelope?.isEmpty == true || lastLease.map({ leases[$0] != nil }) == true { return .busy }
@@ -55,7 +56,7 @@ struct MemoryQueue: Sendable {
         let isReady = job.delay.milliseconds <= 0
         if envelope != nil {
             // It waits for a time of before, as an operator has opened it again.
-            guard isReady, scheduled.removeValue(forKey: job.id) != nil else { return .known }
+            guard isReady, !isRepeated, scheduled.removeValue(forKey: job.id) != nil else { return .known }
         } else {
             envelopes[job.id] = job.envelope.encoded()
         }
