@@ -36,6 +36,15 @@ static inline CURLcode millrace_curl_set_list(CURL *handle, CURLoption option, s
     return curl_easy_setopt(handle, option, value);
 }
 
+// The socket of the connection that the handle keeps; CURL_SOCKET_BAD when it keeps none.
+static inline curl_socket_t millrace_curl_kept_socket(CURL *handle)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK)
+        return CURL_SOCKET_BAD;
+    return socket;
+}
+
 static inline CURLcode millrace_curl_set_errors(CURL *handle, char *buffer)
 {
     return curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, buffer);

@@ -142,7 +142,10 @@ struct WorkersFileTests {
     }
 
     @Test(arguments: [
-        ("wibble: 1", "1:1: unknown key wibble, known are diagnostics, api, blobs, retention, retention_size, pools"),
+        (
+            "wibble: 1",
+            "1:1: unknown key wibble, known are diagnostics, api, blobs, maildir, retention, retention_size, pools"
+        ),
         ("diagnostics: yes", "1:14: diagnostics: expected true or false, found yes"),
         ("diagnostics: \"true\"", "1:14: diagnostics: expected true or false, found true"),
         ("- a", "1:1: expected keys with values"),

@@ -42,12 +42,13 @@ struct MIMEMessage {
         return multipart("mixed", [text] + attached)
     }
 
-    /// A part that consists of parts. No encoded line can be its boundary: `=_` is in none.
+    /// A part that consists of parts. No encoded line can be its boundary: `=_` is in none. The line break before a
+    /// boundary belongs to it, so that each part keeps its own.
     private func multipart(_ type: String, _ parts: [[UInt8]]) -> [UInt8] {
         let boundary = "=_\(type)_\(id)"
         let opening = Array("--\(boundary)\r\n".utf8)
         return Self.lines(["Content-Type: multipart/\(type);\r\n boundary=\"\(boundary)\"", ""])
-            + parts.flatMap { opening + $0 } + Array("--\(boundary)--\r\n".utf8)
+            + parts.flatMap { opening + $0 + [0x0D, 0x0A] } + Array("--\(boundary)--\r\n".utf8)
     }
 
     private static func part(_ text: String, _ subtype: String) -> [UInt8] {

@@ -3,6 +3,12 @@
 import CCurl
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// A handle of libcurl with the connection that it keeps open between transfers.
 ///
 /// Sendable although it is a C pointer: whoever takes it out of ``CurlHandles`` has it alone until it is given back.
@@ -15,6 +21,13 @@ final class CurlHandle: @unchecked Sendable {
     }
 
     deinit { curl_easy_cleanup(pointer) }
+
+    /// Breaks the connection off, for one on which something is still under way: the answer to a mail that was given up
+    /// would be taken for that to the next, and libcurl would wait two minutes for the answer to its farewell.
+    func breakOff() {
+        let socket = millrace_curl_kept_socket(pointer)
+        if socket >= 0 { shutdown(socket, Int32(SHUT_RDWR)) }
+    }
 }
 
 /// The handles that no transfer uses now: as many as there ever were transfers at the same time in this process, each

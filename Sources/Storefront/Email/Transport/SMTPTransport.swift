@@ -17,7 +17,6 @@ struct SMTPTransport: MailTransport {
 
     func deliver(_ mail: OutgoingMail, isCancelled: @escaping @Sendable () -> Bool) throws -> Delivery {
         let handle = try handles.take()
-        defer { handles.giveBack(handle) }
         let transfer = SMTPTransfer(mail.bytes, isCancelled: isCancelled)
         var errors = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = errors.withUnsafeMutableBufferPointer { errors in
@@ -31,6 +30,8 @@ struct SMTPTransport: MailTransport {
             millrace_curl_set_list(handle.pointer, CURLOPT_MAIL_RCPT, recipients)
             return transfer.run(on: handle.pointer)
         }
+        // Of any other ending nobody knows in which state it has left the connection.
+        if code == CURLE_OK { handles.giveBack(handle) } else { handle.breakOff() }
         if code == CURLE_OK, let answer = transfer.transcript.answer { return .accepted(answer.told) }
         if transfer.wasCancelled { throw CancellationError() }
         let detail = errors.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
