@@ -71,8 +71,18 @@ extension ApplicationFixture {
 
     // MARK: as a worker
 
-    /// Runs one attempt of a job, and records a failure as a worker does.
+    /// Runs one attempt of a job, as a worker does that has taken it over.
     func run(_ id: JobID) async throws -> Result<[UInt8], any Error> {
+        let (handler, payload, context) = try await claim(id)
+        do {
+            return .success(try await handler.run(payload, context))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Takes a job over, and leaves its run to the caller.
+    func claim(_ id: JobID) async throws -> (JobHandler, [UInt8], JobContext) {
         let job = try #require(try await ledger.jobs([id])[id])
         let token = LeaseToken(
             reservedAtMicroseconds: UInt64(ContinuousClock.now.duration(to: .now).milliseconds) + UInt64(job.attempt)
@@ -85,11 +95,6 @@ extension ApplicationFixture {
         let context = JobContext(
             id: id, kind: job.kind, queue: job.queue, claim: claim, deadline: .now + job.timeout,
             logger: PhotoDatabase.logger, submitter: submitter)
-        let handler = try #require(handlers.handler(for: job.kind))
-        do {
-            return .success(try await handler.run(job.payload, context))
-        } catch {
-            return .failure(error)
-        }
+        return (try #require(handlers.handler(for: job.kind)), job.payload, context)
     }
 }

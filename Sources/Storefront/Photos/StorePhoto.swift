@@ -22,3 +22,5 @@ public struct StorePhoto: Job {
         public let height: Int?
     }
 }
+
+public typealias PhotoID = RecordID<StorePhoto>

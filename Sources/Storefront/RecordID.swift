@@ -2,8 +2,10 @@
 
 import Millrace
 
-/// A photo's identity: a UUIDv7, made when it is taken in.
-public struct PhotoID: Hashable, Sendable, LosslessStringConvertible, Codable {
+/// The identity of a row of the storefront: a UUIDv7, made when it is taken in.
+///
+/// `Record` tells the ids of one table from those of another; it is the job that makes something of the row.
+public struct RecordID<Record>: Hashable, Sendable, LosslessStringConvertible, Codable {
     private let id: JobID
 
     init() {
@@ -24,7 +26,7 @@ public struct PhotoID: Hashable, Sendable, LosslessStringConvertible, Codable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        guard let id = try PhotoID(container.decode(String.self)) else {
+        guard let id = try Self(container.decode(String.self)) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "not a UUID of 36 characters")
         }
         self = id
