@@ -125,8 +125,9 @@ let package = Package(
         .target(
             name: "Storefront",
             dependencies: [
-                "CCurl", "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", crypto, httpTypes,
-                log, mustache, nioCore, nioPosix, serviceLifecycle,
+                "CCurl", "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", asyncHTTPClient,
+                crypto,
+                httpTypes, log, mustache, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             resources: [.embedInCode("Queries"), .embedInCode("Migrations"), .embedInCode("Email/Templates")],
             swiftSettings: settings),
@@ -173,8 +174,7 @@ let package = Package(
             name: "StorefrontTests",
             dependencies: [
                 "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "MillraceTesting", "PostgresDriver",
-                "Storefront",
-                crypto, httpTypes, hummingbirdCore, log, nioCore,
+                "Storefront", asyncHTTPClient, crypto, httpTypes, hummingbirdCore, log, nioCore, nioHTTP1,
             ],
             exclude: ["Email/read_mails.py", "Email/smtp_server.py"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -19,15 +19,19 @@ extension ApplicationParts {
             var handlers = JobHandlers()
             PhotoStorage(folder: settings.blobs).register(in: &handlers)
             EmailDelivery(settings).register(in: &handlers)
+            Payments(environment: settings.environment).register(in: &handlers)
             return handlers
         },
         check: { settings in
             try PhotoStorage(folder: settings.blobs).check()
             try EmailDelivery(settings).check()
+            try Payments(environment: settings.environment).check()
         },
         serving: { settings, ledger, logger in
             let (routes, services) = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
-            return Serving(routes: routes + EmailDelivery(settings).routes(ledger), services: services)
+            let payments = Payments(environment: settings.environment).routes(ledger: ledger)
+            return Serving(
+                routes: routes + EmailDelivery(settings).routes(ledger) + payments, services: services)
         })
 }
 

@@ -36,6 +36,7 @@ struct WorkersFileTests {
             WorkersFile.PoolSettings(name: "photos", queues: ["photos"], concurrency: 2),
             WorkersFile.PoolSettings(
                 name: "email", queues: ["email"], concurrency: 4, drainTimeout: .seconds(60)),
+            WorkersFile.PoolSettings(name: "payments", queues: ["payments"]),
         ]
         #expect(try parse(sample) == expected)
 

@@ -26,8 +26,9 @@ enum Imports {
         ],
         "MillraceTesting": ["Millrace", "Logging", "Testing"],
         "Storefront": [
-            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "CCurl", "CVips", "Crypto", "HTTPTypes",
-            "Logging", "Mustache", "NIO*", "ServiceLifecycle",
+            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "AsyncHTTPClient", "CCurl", "CVips",
+            "Crypto",
+            "HTTPTypes", "Logging", "Mustache", "NIO*", "ServiceLifecycle",
         ],
         "MillraceTorture": [
             "Millrace", "MillraceCLI", "MillracePostgres", "PostgresDriver", "ArgumentParser", "AsyncHTTPClient",

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Millrace
+
+/// Why the gateway did not do what it was asked.
+struct GatewayError: Error, Sendable, CustomStringConvertible {
+    struct Code: Hashable, Sendable, CustomStringConvertible {
+        let description: String
+        /// Out of reach, overloaded or broken: what was asked may have been done.
+        static let away = Code(description: "away")
+        /// It will not: the card was declined, or the request is not one that can be carried out. Nothing was done by it.
+        static let refused = Code(description: "refused")
+        /// The key, the address or the rights are wrong: only an operator can mend it. Nothing was done.
+        static let misconfigured = Code(description: "misconfigured")
+        /// An answer that this release does not understand: what was asked may have been done.
+        static let unintelligible = Code(description: "unintelligible")
+    }
+
+    let code: Code
+    /// What was asked, and the status of the answer; none of its text, which may quote the request.
+    let message: String
+    /// The gateway's own word, such as `card_declined`, where it gave one.
+    let reason: String?
+    /// How long it wants to be left alone.
+    let retryAfter: Duration?
+
+    init(_ code: Code, _ message: String, reason: String? = nil, retryAfter: Duration? = nil) {
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.retryAfter = retryAfter
+    }
+
+    /// What a handler throws for it.
+    var signal: any Error {
+        retryAfter.map { JobSignal.retry(after: $0, reason: description) } ?? self
+    }
+
+    var description: String {
+        "gateway: \(code): \(message)" + (reason.map { " (\($0))" } ?? "")
+    }
+}

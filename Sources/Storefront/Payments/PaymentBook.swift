@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Millrace
+import MillracePostgres
+
+/// What is known of a payment after the gateway was asked.
+enum PaymentVerdict: Sendable, Equatable {
+    /// How it stands there.
+    case stands(GatewayIntent)
+    /// It was refused, so that no money was taken.
+    case declined(code: String)
+    /// Nobody but a person can tell.
+    case needsReview(code: String)
+}
+
+/// What is known of a refund after the gateway was asked.
+enum RefundVerdict: Sendable, Equatable {
+    case stands(GatewayRefund)
+    case failed(code: String)
+    case needsReview(code: String)
+}
+
+/// Turns what the gateway says into rows, in the transaction that records a job's outcome.
+///
+/// The job that asked for the money and any number of webhooks may come here at the same time, in any order. The row is locked,
+/// so they come one by one; what has succeeded never changes, and its entries are written by the one that changes it. A gateway's
+/// word that is older than the last change is not written: the job asks again.
+enum PaymentBook {
+    private static let askAgain = JobSignal.snooze(.seconds(1))
+
+    // MARK: - Payments
+
+    /// - Parameter seen: how the payment stood before the gateway was asked.
+    static func settle(
+        _ seen: SeenPayment, _ verdict: PaymentVerdict, in transaction: LedgerTransaction, logger: Logger
+    ) throws -> PaymentState {
+        guard let (payment, amount) = try PaymentRows.lock(seen.id, in: transaction) else {
+            throw JobSignal.permanent("there is no payment \(seen.id) any more")
+        }
+        if payment.state == .succeeded { return .succeeded }
+        guard payment.revision == seen.revision else { throw askAgain }
+        guard let next = change(verdict, amount) else { return payment.state }
+        if next.state == .needsReview {
+            logger.error("a payment needs review", metadata: [.address: "\(seen.id)", .state: "\(next.code ?? "")"])
+        }
+        try PaymentRows.change(
+            seen.id, to: next.state, code: next.code, clientSecret: next.clientSecret, in: transaction)
+        if next.state == .succeeded { try succeeded(seen.id, in: transaction) }
+        return next.state
+    }
+
+    /// Runs once in a payment's life. A job that has to follow the money, such as the one that mails a receipt, is submitted here by
+    /// `transaction.enqueue`: it exists if and only if the entries do.
+    private static func succeeded(_ id: PaymentID, in transaction: LedgerTransaction) throws {
+        try PaymentRows.book(id, in: transaction)
+    }
+
+    private struct Change {
+        let state: PaymentState
+        var code: String?
+        var clientSecret: String?
+    }
+
+    /// nil when there is nothing to write yet.
+    private static func change(_ verdict: PaymentVerdict, _ amount: Money) -> Change? {
+        switch verdict {
+        case .declined(let code): return Change(state: .declined, code: code)
+        case .needsReview(let code): return Change(state: .needsReview, code: code)
+        case .stands(let intent):
+            guard intent.money == amount else { return Change(state: .needsReview, code: "amount_differs") }
+            switch intent.status {
+            case .succeeded: return Change(state: .succeeded)
+            case .declined: return Change(state: .declined, code: intent.reason ?? "declined")
+            case .canceled: return Change(state: .declined, code: "canceled")
+            case .requiresAction: return Change(state: .requiresAction, clientSecret: intent.clientSecret)
+            case .processing: return Change(state: .processing)
+            case .unconfirmed: return nil
+            case nil: return Change(state: .needsReview, code: "status_unknown")
+            }
+        }
+    }
+
+    // MARK: - Refunds
+
+    /// - Parameter seen: how the refund stood before the gateway was asked.
+    static func settle(
+        _ seen: SeenRefund, _ verdict: RefundVerdict, in transaction: LedgerTransaction, logger: Logger
+    ) throws -> RefundState {
+        guard let (refund, amount) = try RefundRows.lock(seen.id, in: transaction) else {
+            throw JobSignal.permanent("there is no refund \(seen.id) any more")
+        }
+        let (state, code) = change(verdict, amount)
+        if refund.state == .succeeded || refund.state == .failed {
+            if refund.state == .succeeded, state == .failed {
+                logger.error("a refund failed after it was booked", metadata: [.address: "\(seen.id)"])
+            }
+            return refund.state
+        }
+        guard refund.revision == seen.revision else { throw askAgain }
+        if state == .needsReview {
+            logger.error("a refund needs review", metadata: [.address: "\(seen.id)", .state: "\(code ?? "")"])
+        }
+        let gatewayID: String? = if case .stands(let refund) = verdict { refund.id } else { nil }
+        try RefundRows.change(seen.id, to: state, code: code, gatewayID: gatewayID, in: transaction)
+        if state == .succeeded { try RefundRows.book(seen.id, in: transaction) }
+        return state
+    }
+
+    private static func change(_ verdict: RefundVerdict, _ amount: Money) -> (RefundState, String?) {
+        switch verdict {
+        case .failed(let code): return (.failed, code)
+        case .needsReview(let code): return (.needsReview, code)
+        case .stands(let refund):
+            guard refund.money == amount else { return (.needsReview, "amount_differs") }
+            switch refund.status {
+            case .succeeded: return (.succeeded, nil)
+            case .failed: return (.failed, refund.reason ?? "failed")
+            case .canceled: return (.failed, "canceled")
+            case .pending, .requiresAction: return (.processing, nil)
+            case nil: return (.needsReview, "status_unknown")
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Logging
+import Millrace
+import MillraceAPI
+import MillracePostgres
+import PostgresDriver
+
+/// `/v1/payments` and `/v1/refunds`.
+///
+/// A request is written down together with its job, in one transaction, and answered; the gateway is the job's concern.
+struct PaymentRoutes: Sendable {
+    private static let timeout: Duration = .seconds(5)
+
+    let ledger: PostgresLedger
+    /// Whether this process knows a gateway: what is accepted should have a chance to be carried out.
+    let hasGateway: Bool
+
+    var routes: [Route] {
+        [
+            Route(.post, PaymentAddress.all) { (request) throws(Problem) in try await pay(request) },
+            Route(.get, "\(PaymentAddress.all)/{id}") { (request) throws(Problem) in try await show(request) },
+            Route(.post, "/v1/refunds") { (request) throws(Problem) in try await refund(request) },
+        ]
+    }
+
+    private func pay(_ request: APIRequest) async throws(Problem) -> Answer {
+        let (wanted, bytes, key) = try await read(request, known: PaymentRequest.known, PaymentRequest.init)
+        let payment = PaymentID()
+        let options = EnqueueOptions(trace: TraceParent.value(request.headers))
+        return try await Problem.told(request.logger) {
+            try await ledger.answer(request, body: bytes, key: key, timeout: Self.timeout) { transaction in
+                let job = try transaction.enqueue(ChargePayment(payment: payment), options)
+                return (job, PaymentView.accepted(payment, job))
+            } write: { job, transaction in
+                try PaymentRows.insert(payment, job: job, wanted.amount, method: wanted.method, in: transaction)
+            }
+        }
+    }
+
+    private func refund(_ request: APIRequest) async throws(Problem) -> Answer {
+        let (wanted, bytes, key) = try await read(request, known: RefundRequest.known, RefundRequest.init)
+        let refund = RefundID()
+        let options = EnqueueOptions(trace: TraceParent.value(request.headers))
+        return try await Problem.told(request.logger) {
+            do {
+                return try await ledger.answer(request, body: bytes, key: key, timeout: Self.timeout) { transaction in
+                    let job = try transaction.enqueue(RefundPayment(refund: refund), options)
+                    return (job, PaymentView.accepted(refund, of: wanted.payment, job))
+                } write: { job, transaction in
+                    let isWritten = try RefundRows.insert(
+                        refund, job: job, of: wanted.payment, minorUnits: wanted.minorUnits, in: transaction)
+                    guard !isWritten else { return }
+                    guard let payment = try PaymentRows.read(wanted.payment, in: transaction) else {
+                        throw Problem.missing(wanted.payment)
+                    }
+                    throw Problem(
+                        .wrongState,
+                        "the payment is \(payment.state.rawValue): only one that has succeeded can be refunded")
+                }
+            } catch let error as PostgresError where error.constraint == RefundRows.aboveCharge {
+                throw Problem(.refundAboveCharge, "with this refund more than the charge would be given back")
+            } catch let error as PostgresError where error.constraint == RefundRows.nothingLeft {
+                throw Problem(.refundAboveCharge, "all of the charge is refunded, or about to be")
+            }
+        }
+    }
+
+    private func show(_ request: APIRequest) async throws(Problem) -> Answer {
+        _ = try request.query()
+        let text = request.pathParameters["id"] ?? ""
+        guard let id = PaymentID(text) else {
+            throw Problem(.notFound, "\(text.quoted) is not a payment's id: a UUID of 36 characters")
+        }
+        let row = try await Problem.told(request.logger) {
+            try await ledger.transaction(timeout: Self.timeout) { try PaymentRows.read(id, in: $0) }
+        }
+        guard let row else { throw .missing(id) }
+        return PaymentView.payment(row)
+    }
+
+    private func read<Wanted: Sendable>(
+        _ request: APIRequest, known: [String], _ wanted: (MemberReader, inout Faults) -> Wanted?
+    ) async throws(Problem) -> (Wanted, [UInt8], IdempotencyKey?) {
+        guard hasGateway else { throw Problem.unset(GatewayConfiguration.keyVariable).closing }
+        _ = try request.query()
+        let key = try IdempotencyKey(request.headers)
+        let (value, bytes) = try await request.withJSONObject(upTo: PaymentLimits.requestBytesMax, known: known) {
+            (members, faults) throws(Problem) in
+            // First of all, and without a word of what was found: no fault may quote it.
+            guard !CardNumber.isIn(members.text) else {
+                throw Problem(
+                    .cardNumber, "the body has what looks like a card number: send a payment method's token, pm_…")
+            }
+            return wanted(members, &faults)
+        }
+        return (value, bytes, key)
+    }
+}
+
+/// The addresses of payments.
+enum PaymentAddress {
+    static let all = "/v1/payments"
+
+    static func payment(_ id: PaymentID) -> String { "\(all)/\(id)" }
+}
