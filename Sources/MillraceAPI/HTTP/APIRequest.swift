@@ -10,6 +10,8 @@ package struct APIRequest: Sendable {
     package let target: RequestTarget
     package let headers: HTTPFields
     package let body: BodyReader
+    /// nil where nobody can tell.
+    package let clientAddress: ClientAddress?
     let inputClosure: @Sendable () async -> InputClosure?
     /// Carries the request's id.
     package let logger: Logger
@@ -19,12 +21,14 @@ package struct APIRequest: Sendable {
     /// - Parameter inputClosure: tells that the client has gone; nil where nobody can tell.
     package init(
         method: HTTPRequest.Method, target: RequestTarget, headers: HTTPFields, body: BodyReader,
-        inputClosure: @escaping @Sendable () async -> InputClosure? = { nil }, logger: Logger
+        clientAddress: ClientAddress? = nil, inputClosure: @escaping @Sendable () async -> InputClosure? = { nil },
+        logger: Logger
     ) {
         self.method = method
         self.target = target
         self.headers = headers
         self.body = body
+        self.clientAddress = clientAddress
         self.inputClosure = inputClosure
         self.logger = logger
     }

@@ -57,5 +57,6 @@ extension HTTPField.Name {
     static let idempotencyKey = known("Idempotency-Key")
     static let idempotentReplayed = known("Idempotent-Replayed")
     static let traceParent = known("traceparent")
+    static let forwardedFor = known("X-Forwarded-For")
     static let secFetchSite = known("Sec-Fetch-Site")
 }

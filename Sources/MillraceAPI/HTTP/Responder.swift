@@ -56,6 +56,7 @@ struct Responder: HTTPResponder {
             method: request.method, target: target, headers: request.headers,
             body: BodyReader(
                 request.body, headers: request.headers, budget: budget, connection: connection),
+            clientAddress: ClientAddress(of: channel, headers: request.headers),
             inputClosure: { await connection.inputClosure() }, logger: logger)
         return try await table.answer(to: apiRequest)
     }

@@ -55,6 +55,8 @@ package struct Problem: Error, Sendable {
     /// Seconds.
     package var retryAfter: Int?
     var allow: String?
+    /// What a request must bring to be let in, as the header `WWW-Authenticate` says it.
+    package var challenge: String?
     /// The rest of the request is not worth reading.
     package var closesConnection = false
 
@@ -87,6 +89,7 @@ package struct Problem: Error, Sendable {
         }
         var answer = Answer(status: kind.status, body: json.bytes, contentType: "application/problem+json")
         if let retryAfter { answer.headers[.retryAfter] = String(retryAfter) }
+        if let challenge { answer.headers[.wwwAuthenticate] = challenge }
         if let allow { answer.headers[.allow] = allow }
         if closesConnection { answer.headers[.connection] = "close" }
         return answer

@@ -67,5 +67,5 @@ package struct MemberReader {
 }
 
 extension Unicode.Scalar {
-    var isControl: Bool { value < 0x20 || 0x7F...0x9F ~= value }
+    package var isControl: Bool { value < 0x20 || 0x7F...0x9F ~= value }
 }
