@@ -68,6 +68,8 @@ let package = Package(
     targets: [
         // The thinnest layer over the C libraries.
         .systemLibrary(
+            name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"]), .brew(["argon2"])]),
+        .systemLibrary(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"]), .brew(["curl"])]),
         .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]),
         .systemLibrary(
@@ -125,9 +127,8 @@ let package = Package(
         .target(
             name: "Storefront",
             dependencies: [
-                "CCurl", "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", asyncHTTPClient,
-                crypto,
-                httpTypes, log, mustache, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
+                "CArgon2", "CCurl", "CVips", "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver",
+                asyncHTTPClient, crypto, httpTypes, log, mustache, nioCore, nioHTTP1, nioPosix, serviceLifecycle,
             ],
             resources: [.embedInCode("Queries"), .embedInCode("Migrations"), .embedInCode("Email/Templates")],
             swiftSettings: settings),

@@ -20,6 +20,7 @@ extension ApplicationParts {
             PhotoStorage(folder: settings.blobs).register(in: &handlers)
             EmailDelivery(settings).register(in: &handlers)
             Payments(environment: settings.environment).register(in: &handlers)
+            Accounts().register(in: &handlers)
             return handlers
         },
         check: { settings in
@@ -28,10 +29,12 @@ extension ApplicationParts {
             try Payments(environment: settings.environment).check()
         },
         serving: { settings, ledger, logger in
-            let (routes, services) = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
+            let photos = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
+            let accounts = Accounts().serving(ledger: ledger, logger: logger)
             let payments = Payments(environment: settings.environment).routes(ledger: ledger)
             return Serving(
-                routes: routes + EmailDelivery(settings).routes(ledger) + payments, services: services)
+                routes: photos.routes + EmailDelivery(settings).routes(ledger) + payments + accounts.routes,
+                services: photos.services + accounts.services)
         })
 }
 

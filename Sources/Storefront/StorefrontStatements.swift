@@ -12,14 +12,22 @@ enum StorefrontStatements {
     static let bookRefund = PostgresStatement(name: "book-refund", file: PackageResources.book_refund_sql)
     static let changePayment = PostgresStatement(name: "change-payment", file: PackageResources.change_payment_sql)
     static let changeRefund = PostgresStatement(name: "change-refund", file: PackageResources.change_refund_sql)
+    static let chargeAttempts = PostgresStatement(name: "charge-attempts", file: PackageResources.charge_attempts_sql)
     static let deletePhoto = PostgresStatement(name: "delete-photo", file: PackageResources.delete_photo_sql)
+    static let deleteSession = PostgresStatement(name: "delete-session", file: PackageResources.delete_session_sql)
+    static let findAccount = PostgresStatement(name: "find-account", file: PackageResources.find_account_sql)
     static let findPayment = PostgresStatement(name: "find-payment", file: PackageResources.find_payment_sql)
     static let findRefund = PostgresStatement(name: "find-refund", file: PackageResources.find_refund_sql)
+    static let findReset = PostgresStatement(name: "find-reset", file: PackageResources.find_reset_sql)
+    static let findSession = PostgresStatement(name: "find-session", file: PackageResources.find_session_sql)
     static let insertEmails = PostgresStatement(name: "insert-emails", file: PackageResources.insert_emails_sql)
     static let insertEvent = PostgresStatement(name: "insert-event", file: PackageResources.insert_event_sql)
     static let insertPayment = PostgresStatement(name: "insert-payment", file: PackageResources.insert_payment_sql)
     static let insertPhoto = PostgresStatement(name: "insert-photo", file: PackageResources.insert_photo_sql)
     static let insertRefund = PostgresStatement(name: "insert-refund", file: PackageResources.insert_refund_sql)
+    static let insertReset = PostgresStatement(name: "insert-reset", file: PackageResources.insert_reset_sql)
+    static let insertSession = PostgresStatement(name: "insert-session", file: PackageResources.insert_session_sql)
+    static let insertUser = PostgresStatement(name: "insert-user", file: PackageResources.insert_user_sql)
     static let keepIntent = PostgresStatement(name: "keep-intent", file: PackageResources.keep_intent_sql)
     static let liftSuppression = PostgresStatement(
         name: "lift-suppression", file: PackageResources.lift_suppression_sql)
@@ -27,9 +35,11 @@ enum StorefrontStatements {
     static let listUnreferenced = PostgresStatement(
         name: "list-unreferenced", file: PackageResources.list_unreferenced_sql)
     static let listVariants = PostgresStatement(name: "list-variants", file: PackageResources.list_variants_sql)
+    static let lockAccount = PostgresStatement(name: "lock-account", file: PackageResources.lock_account_sql)
     static let lockPayment = PostgresStatement(name: "lock-payment", file: PackageResources.lock_payment_sql)
     static let lockPhoto = PostgresStatement(name: "lock-photo", file: PackageResources.lock_photo_sql)
     static let lockRefund = PostgresStatement(name: "lock-refund", file: PackageResources.lock_refund_sql)
+    static let pruneAccounts = PostgresStatement(name: "prune-accounts", file: PackageResources.prune_accounts_sql)
     static let readBlobStore = PostgresStatement(name: "read-blob-store", file: PackageResources.read_blob_store_sql)
     static let readEmail = PostgresStatement(name: "read-email", file: PackageResources.read_email_sql)
     static let readPayment = PostgresStatement(name: "read-payment", file: PackageResources.read_payment_sql)
@@ -37,19 +47,27 @@ enum StorefrontStatements {
     static let readSuppression = PostgresStatement(
         name: "read-suppression", file: PackageResources.read_suppression_sql)
     static let readVariant = PostgresStatement(name: "read-variant", file: PackageResources.read_variant_sql)
+    static let refundAttempts = PostgresStatement(name: "refund-attempts", file: PackageResources.refund_attempts_sql)
+    static let rememberDevice = PostgresStatement(name: "remember-device", file: PackageResources.remember_device_sql)
+    static let replacePassword = PostgresStatement(
+        name: "replace-password", file: PackageResources.replace_password_sql)
+    static let revokeAccess = PostgresStatement(name: "revoke-access", file: PackageResources.revoke_access_sql)
     static let shareBlobLock = PostgresStatement(name: "share-blob-lock", file: PackageResources.share_blob_lock_sql)
     static let storePhoto = PostgresStatement(name: "store-photo", file: PackageResources.store_photo_sql)
     static let suppress = PostgresStatement(name: "suppress", file: PackageResources.suppress_sql)
     static let takeBlobLock = PostgresStatement(name: "take-blob-lock", file: PackageResources.take_blob_lock_sql)
     static let updateEmail = PostgresStatement(name: "update-email", file: PackageResources.update_email_sql)
+    static let useReset = PostgresStatement(name: "use-reset", file: PackageResources.use_reset_sql)
 
     /// All of them, so that a test can prepare each.
     static let all = [
-        askPayment, askRefund, beginEmail, bookCharge, bookRefund, changePayment, changeRefund, deletePhoto,
-        findPayment, findRefund, insertEmails, insertEvent, insertPayment, insertPhoto, insertRefund, keepIntent,
-        liftSuppression, listRefunds, listUnreferenced, listVariants, lockPayment, lockPhoto, lockRefund,
-        readBlobStore, readEmail, readPayment, readPhoto, readSuppression, readVariant, shareBlobLock, storePhoto,
-        suppress, takeBlobLock, updateEmail,
+        askPayment, askRefund, beginEmail, bookCharge, bookRefund, changePayment, changeRefund, chargeAttempts,
+        deletePhoto, deleteSession, findAccount, findPayment, findRefund, findReset, findSession, insertEmails,
+        insertEvent, insertPayment, insertPhoto, insertRefund, insertReset, insertSession, insertUser, keepIntent,
+        liftSuppression, listRefunds, listUnreferenced, listVariants, lockAccount, lockPayment, lockPhoto, lockRefund,
+        pruneAccounts, readBlobStore, readEmail, readPayment, readPhoto, readSuppression, readVariant, refundAttempts,
+        rememberDevice, replacePassword, revokeAccess, shareBlobLock, storePhoto, suppress, takeBlobLock, updateEmail,
+        useReset,
     ]
 }
 
@@ -62,5 +80,6 @@ package enum StorefrontSchema {
             Migration(name: "m0001_create_photos", file: PackageResources.m0001_create_photos_sql),
             Migration(name: "m0002_create_emails", file: PackageResources.m0002_create_emails_sql),
             Migration(name: "m0003_create_payments", file: PackageResources.m0003_create_payments_sql),
+            Migration(name: "m0004_create_accounts", file: PackageResources.m0004_create_accounts_sql),
         ])
 }

@@ -26,8 +26,8 @@ enum Imports {
         ],
         "MillraceTesting": ["Millrace", "Logging", "Testing"],
         "Storefront": [
-            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "AsyncHTTPClient", "CCurl", "CVips",
-            "Crypto",
+            "Millrace", "MillraceAPI", "MillracePostgres", "PostgresDriver", "AsyncHTTPClient", "CArgon2", "CCurl",
+            "CVips", "Crypto",
             "HTTPTypes", "Logging", "Mustache", "NIO*", "ServiceLifecycle",
         ],
         "MillraceTorture": [

@@ -5,7 +5,7 @@
 
 # What the build links, checked with dpkg-query; the stores' servers are looked for as commands instead, so that other ways
 # of installing them count too.
-packages_for_build=(ca-certificates git libcurl4-openssl-dev libhiredis-dev libpq-dev libvips-dev pkg-config)
+packages_for_build=(ca-certificates git libargon2-dev libcurl4-openssl-dev libhiredis-dev libpq-dev libvips-dev pkg-config)
 
 # packages_missing [tests]: prints the packages that are missing, one a line; with `tests` also those for running the tests.
 packages_missing() {
@@ -19,6 +19,7 @@ packages_missing() {
         command -v git >/dev/null || echo git
         command -v pkg-config >/dev/null || echo pkg-config
         pkg-config --exists libcurl 2>/dev/null || echo libcurl4-openssl-dev
+        pkg-config --exists libargon2 2>/dev/null || echo libargon2-dev
         pkg-config --exists hiredis 2>/dev/null || echo libhiredis-dev
         pkg-config --exists libpq 2>/dev/null || echo libpq-dev
         pkg-config --exists vips 2>/dev/null || echo libvips-dev

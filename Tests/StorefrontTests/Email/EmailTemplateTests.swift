@@ -8,6 +8,7 @@ import Testing
 
 @Suite struct `A template` {
     private static let values: [String: [String: TemplateValue]] = [
+        "password-reset": ["name": "Ana", "token": "mp_x"],
         "receipt": [
             "order": "7", "total": "26.50 €",
             "items": [["name": "Tea", "amount": "19.00 €"], ["name": "Cup", "amount": "7.50 €"]],

@@ -22,6 +22,9 @@ public struct EmailTemplate: Sendable {
     public static var names: [String] { all.keys.sorted() }
 
     private static let all: [String: EmailTemplate] = [
+        "password-reset": EmailTemplate(
+            subject: PackageResources.password_reset_subject_mustache,
+            text: PackageResources.password_reset_text_mustache, html: PackageResources.password_reset_html_mustache),
         "receipt": EmailTemplate(
             subject: PackageResources.receipt_subject_mustache, text: PackageResources.receipt_text_mustache,
             html: PackageResources.receipt_html_mustache),
