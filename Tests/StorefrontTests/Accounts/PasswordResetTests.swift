@@ -64,7 +64,9 @@ import Testing
 
             try await fixture.database.run("UPDATE storefront.password_resets SET expires_at = now()")
 
-            #expect(try await fixture.confirm(token, Self.newPassword).status == 422)
+            let reply = try await fixture.confirm(token, Self.newPassword)
+
+            #expect(reply.status == 422)
             #expect(try await fixture.logIn().status == 200)
         }
     }
@@ -127,7 +129,9 @@ import Testing
     @Test(arguments: ["", "mp_", "ms_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"])
     func `what is no token is refused`(token: String) async throws {
         try await AccountFixture.with { fixture in
-            #expect(try await fixture.confirm(token, Self.newPassword).status == 422)
+            let reply = try await fixture.confirm(token, Self.newPassword)
+
+            #expect(reply.status == 422)
         }
     }
 }
