@@ -148,9 +148,8 @@ import Testing
             let work = try mill.startWorker()
             for process in [serve, work] {
                 #expect(await process.exitCode(within: 20) == 69)
-                #expect(
-                    process.log.contains("lacks storefront.m0001_create_photos: run the command `migrate`"),
-                    "\(process.log)")
+                #expect(process.log.contains("lacks storefront.m0001_create_photos, "), "\(process.log)")
+                #expect(process.log.contains(": run the command `migrate`"), "\(process.log)")
             }
 
             _ = try await mill.command("migrate")

@@ -89,11 +89,12 @@ import Testing
         }
     }
 
-    @Test func `a ledger of the release before is migrated while it is written to`() async throws {
+    @Test func `a ledger of an older release is migrated while it is written to`() async throws {
         try await TestDatabase.withEmptyDatabase { database in
+            let (older, newer) = (PostgresLedger.migrations.prefix(7), PostgresLedger.migrations.dropFirst(7))
+            #expect(newer.first?.name == "m0008_index_unflagged", "the first that builds an index beside writers")
             let before = Migrator(
-                PostgresConfiguration(url: database.url), migrations: Array(PostgresLedger.migrations.dropLast()),
-                logger: TestDatabase.logger)
+                PostgresConfiguration(url: database.url), migrations: Array(older), logger: TestDatabase.logger)
             _ = try await before.run(deadline: .seconds(60))
             try await database.run("SELECT millrace.make_partitions()")
             try await database.withLedger { ledger in
@@ -103,16 +104,14 @@ import Testing
                     group.addTask {
                         var count = 0
                         while (try? await ledger.requireKnownSchema()) == nil || count < 20 {
-                            let job = Samples.job()
-                            try await ledger.start(job)
-                            let verdicts = try await ledger.record([Samples.completed(job.id)])
-                            #expect(verdicts == [.recorded(.completed)])
+                            // This release's own statements want the new schema.
+                            try await database.run("SELECT millrace.enqueue('orders.ship', '{}')")
                             count += 1
                         }
                         return count
                     }
                     let ran = try await PostgresLedger.migrate(database.configuration, logger: TestDatabase.logger)
-                    #expect(ran == [try #require(PostgresLedger.migrations.last?.name)])
+                    #expect(ran == newer.map(\.name))
                     return try await group.reduce(0, +)
                 }
 

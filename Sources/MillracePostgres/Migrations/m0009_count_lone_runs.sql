@@ -1,7 +1,5 @@
 -- m0009_count_lone_runs: how often a suspect ended with its process, and since when a rebuild waits for live workers.
 
--- Rather fail, to be run again, than make everybody wait behind this lock.
-SET LOCAL lock_timeout = '10s';
 ALTER TABLE millrace.job_rows ADD COLUMN lone_runs smallint NOT NULL DEFAULT 0;
 -- When the broker's epoch was made nobody's by the rebuild that raised the ledger's to `waiting_epoch`. Of any other epoch,
 -- which a process of the release before may have raised, it says nothing.
