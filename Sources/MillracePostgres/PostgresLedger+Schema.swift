@@ -16,7 +16,7 @@ package enum SchemaStatus: Sendable, Equatable {
 
 extension PostgresLedger {
     /// The files of `Migrations`, in order. Append only. Each leaves the statements of the release before it working, and
-    /// allows it.
+    /// allows the last migration that that release knows, or a later one.
     static let migrations = [
         Migration(name: "m0001_create_job_rows", file: PackageResources.m0001_create_job_rows_sql),
         Migration(name: "m0002_create_partitions", file: PackageResources.m0002_create_partitions_sql),
@@ -36,7 +36,7 @@ extension PostgresLedger {
             ], allows: "m0007_mark_suspects"),
         Migration(
             name: "m0009_count_lone_runs", file: PackageResources.m0009_count_lone_runs_sql,
-            allows: "m0008_index_unflagged"),
+            allows: "m0007_mark_suspects"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

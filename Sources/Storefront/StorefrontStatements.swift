@@ -73,13 +73,15 @@ enum StorefrontStatements {
 
 /// The application's tables.
 package enum StorefrontSchema {
-    /// The files of `Migrations`, in order. Append only.
+    /// The files of `Migrations`, in order. Append only. Those that only add tables allow the release before.
     package static let schema = ApplicationSchema(
         name: "storefront",
         migrations: [
-            Migration(name: "m0001_create_photos", file: PackageResources.m0001_create_photos_sql),
-            Migration(name: "m0002_create_emails", file: PackageResources.m0002_create_emails_sql),
-            Migration(name: "m0003_create_payments", file: PackageResources.m0003_create_payments_sql),
-            Migration(name: "m0004_create_accounts", file: PackageResources.m0004_create_accounts_sql),
+            Migration(name: first, file: PackageResources.m0001_create_photos_sql),
+            Migration(name: "m0002_create_emails", file: PackageResources.m0002_create_emails_sql, allows: first),
+            Migration(name: "m0003_create_payments", file: PackageResources.m0003_create_payments_sql, allows: first),
+            Migration(name: "m0004_create_accounts", file: PackageResources.m0004_create_accounts_sql, allows: first),
         ])
+
+    private static let first = "m0001_create_photos"
 }

@@ -84,9 +84,12 @@ import Testing
 
     @Test func `every migration but the first four allows the release before it`() {
         let migrations = PostgresLedger.migrations
-        for (before, migration) in zip(migrations, migrations.dropFirst()).dropFirst(3) {
-            #expect(migration.allows == before.name)
+        for (index, migration) in migrations.enumerated().dropFirst(4) {
+            let before = migrations[..<index].map(\.name)
+            #expect(migration.allows.map(before.contains) == true, "\(migration.name)")
         }
+        // One release brings these two.
+        #expect(migrations.suffix(2).map(\.allows) == ["m0007_mark_suspects", "m0007_mark_suspects"])
     }
 
     @Test func `a ledger of an older release is migrated while it is written to`() async throws {

@@ -183,6 +183,35 @@ import Testing
         #expect(runs.withLock { $0 } == 1)
     }
 
+    @Test func `a first attempt that has lost its lease leaves its job a row, by which it runs again`() async throws {
+        var fixture = WorkerFixture()
+        let attempts = Mutex<[Int]>([])
+        let started = Gate()
+        fixture.handlers.register(Count.self) { job, context in
+            attempts.withLock { $0.append(context.attempt) }
+            if context.attempt == 1 {
+                started.open()
+                try await Gate().wait()  // until it is cancelled
+            }
+            return Count.Output(next: job.number)
+        }
+
+        try await fixture.whileWorking { _ in
+            let id = try await fixture.submitter.submit(Count(), entrusted)
+            try await started.wait()
+            let place = try #require(try await fixture.broker.find(id)?.place)
+            guard case .leased(let token) = place else {
+                Issue.record("\(place)")
+                return
+            }
+            // Neither lease nor envelope is left, and no row: as when the broker lost its data and was filled again.
+            try await fixture.broker.cancel(id, token: token, in: .default)
+
+            try await fixture.expectRow(id, .completed)
+        }
+        #expect(attempts.withLock { $0 } == [1, 2])
+    }
+
     @Test func `an envelope that cannot be read is kept where it is the only copy`() async throws {
         var fixture = WorkerFixture()
         fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }

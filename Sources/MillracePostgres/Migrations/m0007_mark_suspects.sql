@@ -2,8 +2,6 @@
 --
 -- `traps` stays for processes of the release before, which write it; nothing reads it any more.
 
--- Rather fail, to be run again, than make everybody wait behind this lock.
-SET LOCAL lock_timeout = '10s';
 ALTER TABLE millrace.job_rows ADD COLUMN suspect boolean NOT NULL DEFAULT false;
 
 CREATE OR REPLACE VIEW millrace.jobs AS

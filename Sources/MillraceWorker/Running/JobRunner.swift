@@ -204,7 +204,9 @@ actor JobRunner {
             // Also after a cancellation: it did its work. Whether that still counts is the fence's to decide.
             return .completed(output)
         case (.failure, .lost):
-            return nil
+            // A first attempt without a row may have been all that there was of its job: the broker may have lost its data and
+            // been filled again before this run was declared. Where somebody else holds the job, the row says so.
+            return run.job.unclaimed == nil ? nil : .release
         case (.failure, .shutdown):
             return .release
         case (.failure(let error), .timeout):
