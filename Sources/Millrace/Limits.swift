@@ -47,6 +47,12 @@ public enum Limits {
     public static let retention: Duration = .seconds(7 * 86_400)
     /// How long an `Idempotency-Key` is remembered for a caller.
     public static let idempotencyRetention: Duration = .seconds(86_400)
+    /// Keys of the HTTP API, with those that have ended and are not forgotten yet.
+    public static let apiKeysMax = 10_000
+    /// How long a key of the API is listed after it has expired or was revoked.
+    public static let apiKeyRetention: Duration = .seconds(7 * 86_400)
+    /// Bytes of an API key's name.
+    public static let apiKeyNameBytesMax = 64
     /// The right to run a job without a word from its worker; extended every third of it.
     public static let lease: Duration = .seconds(15)
     /// Jobs due later than this stay in the ledger until they come near.

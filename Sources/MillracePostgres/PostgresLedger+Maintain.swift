@@ -25,6 +25,8 @@ extension PostgresLedger {
             let count = try decoding { () throws(PostgresError) in try pruned.rows.first?.int8(0) ?? 0 }
             if count == 0, forgotten.affectedRows < Self.pruneRowsMax { break }
         }
+        try await run(
+            Statements.forgetAPIKeys, [.int8(Limits.apiKeyRetention.milliseconds)], within: timeout)
     }
 
     public func expire(limit: Int) async throws(LedgerError) -> [ExpiredJob] {

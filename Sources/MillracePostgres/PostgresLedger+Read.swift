@@ -35,7 +35,7 @@ extension PostgresLedger {
             Statements.listJobs,
             [
                 before, .text(query.queue?.name), .text(query.kind?.name), .text(query.state?.rawValue),
-                .int8(Self.listedRowsMax), .int8(Int64(limit)),
+                .int8(Self.listedRowsMax), .int8(Int64(limit)), .names(query.visibleQueues),
             ])
         let jobs = try decoding { () throws(PostgresError) in
             var jobs: [JobSummary] = []

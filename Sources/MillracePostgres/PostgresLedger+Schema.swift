@@ -37,6 +37,9 @@ extension PostgresLedger {
         Migration(
             name: "m0009_count_lone_runs", file: PackageResources.m0009_count_lone_runs_sql,
             allows: "m0007_mark_suspects"),
+        Migration(
+            name: "m0010_create_api_keys", file: PackageResources.m0010_create_api_keys_sql,
+            allows: "m0009_count_lone_runs"),
     ]
 
     /// Brings the schema up to date and makes the first partitions. Any number of processes may call it at once, any

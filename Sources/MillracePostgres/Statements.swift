@@ -5,6 +5,7 @@ import PostgresDriver
 /// The files of `Queries`, each under its own name.
 enum Statements {
     static let adoptJobs = PostgresStatement(name: "adopt-jobs", file: PackageResources.adopt_jobs_sql)
+    static let addAPIKey = PostgresStatement(name: "add-api-key", file: PackageResources.add_api_key_sql)
     static let beginWait = PostgresStatement(name: "begin-wait", file: PackageResources.begin_wait_sql)
     static let blameProcess = PostgresStatement(name: "blame-process", file: PackageResources.blame_process_sql)
     static let cancelJob = PostgresStatement(name: "cancel-job", file: PackageResources.cancel_job_sql)
@@ -22,10 +23,12 @@ enum Statements {
     static let findRunning = PostgresStatement(name: "find-running", file: PackageResources.find_running_sql)
     static let findHorizon = PostgresStatement(name: "find-horizon", file: PackageResources.find_horizon_sql)
     static let flagAgain = PostgresStatement(name: "flag-again", file: PackageResources.flag_again_sql)
+    static let forgetAPIKeys = PostgresStatement(name: "forget-api-keys", file: PackageResources.forget_api_keys_sql)
     static let forgetKeys = PostgresStatement(name: "forget-keys", file: PackageResources.forget_keys_sql)
     static let holdAttempt = PostgresStatement(name: "hold-attempt", file: PackageResources.hold_attempt_sql)
     static let insertJobs = PostgresStatement(name: "insert-jobs", file: PackageResources.insert_jobs_sql)
     static let insertKeys = PostgresStatement(name: "insert-keys", file: PackageResources.insert_keys_sql)
+    static let listAPIKeys = PostgresStatement(name: "list-api-keys", file: PackageResources.list_api_keys_sql)
     static let listFlagged = PostgresStatement(name: "list-flagged", file: PackageResources.list_flagged_sql)
     static let listJobs = PostgresStatement(name: "list-jobs", file: PackageResources.list_jobs_sql)
     static let listPools = PostgresStatement(name: "list-pools", file: PackageResources.list_pools_sql)
@@ -48,6 +51,7 @@ enum Statements {
     static let readSteps = PostgresStatement(name: "read-steps", file: PackageResources.read_steps_sql)
     static let recordStep = PostgresStatement(name: "record-step", file: PackageResources.record_step_sql)
     static let reopenJob = PostgresStatement(name: "reopen-job", file: PackageResources.reopen_job_sql)
+    static let revokeAPIKey = PostgresStatement(name: "revoke-api-key", file: PackageResources.revoke_api_key_sql)
     static let setPaused = PostgresStatement(name: "set-paused", file: PackageResources.set_paused_sql)
     static let setPool = PostgresStatement(name: "set-pool", file: PackageResources.set_pool_sql)
 
@@ -63,5 +67,6 @@ enum Statements {
         markSuspects, pruneJobs,
         raiseEpoch, readBounds, readConnections, readJobs, readKeys, readLifecycles, readPushable, readSummaries,
         recordOutcomes, reopenJob, setPaused, setPool,
+        addAPIKey, forgetAPIKeys, listAPIKeys, revokeAPIKey,
     ]
 }

@@ -39,6 +39,11 @@ struct PostgresSubject: LedgerSubject {
             FROM (SELECT $1::bigint * interval '1 millisecond' AS by) AS shift
             """,
             "UPDATE millrace.queues SET waiting_since = waiting_since - $1::bigint * interval '1 millisecond'",
+            """
+            UPDATE millrace.api_keys SET
+                created_at = created_at - by, expires_at = expires_at - by, revoked_at = revoked_at - by
+            FROM (SELECT $1::bigint * interval '1 millisecond' AS by) AS shift
+            """,
             "UPDATE millrace.idempotency SET created_at = created_at - $1::bigint * interval '1 millisecond'",
             // By way of a time where none of the others is, as each row is checked at once.
             """
@@ -58,7 +63,8 @@ struct PostgresSubject: LedgerSubject {
 
     func reset() async throws {
         let sql = """
-            TRUNCATE millrace.job_rows, millrace.queues, millrace.idempotency, millrace.pools, millrace.finished_counts
+            TRUNCATE millrace.job_rows, millrace.queues, millrace.idempotency, millrace.pools, millrace.finished_counts,
+                millrace.api_keys
             """
         _ = try await postgres.general.query(PostgresStatement(name: "reset", sql: sql), deadline: .seconds(10))
         for queue in ["comparison-a", "comparison-b"] as [QueueName] { postgres.knownQueues.forget(queue) }

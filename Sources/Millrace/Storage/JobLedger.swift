@@ -8,7 +8,7 @@
 /// The rules themselves are ``JobLifecycle``; implementations apply them to many rows at once.
 ///
 /// Change together: `LedgerConformance`, `MemoryLedger`, `PostgresLedger`.
-public protocol JobLedger: QueueSettingsStore {
+public protocol JobLedger: QueueSettingsStore, APIKeyStore {
     /// Writes all jobs of a submission, or none. Concurrent submissions share a commit.
     ///
     /// A job whose id is there already is left as it is. Jobs due more than ``Limits/pushAheadMax`` ahead are flagged for the
@@ -117,7 +117,7 @@ public protocol JobLedger: QueueSettingsStore {
     func finishedCounts() async throws(LedgerError) -> [QueueName: FinishedCounts]
 
     /// Sees to what must be there ahead of time (partitions), and forgets what is past its time (idempotency keys, finished
-    /// jobs).
+    /// jobs, API keys that have ended).
     func maintain() async throws(LedgerError)
 
     /// Cancels jobs whose time to begin is over and that do not run, at most `limit` of them; those that it has cancelled.
@@ -327,6 +327,8 @@ public struct Blame: Sendable, Equatable {
 /// Which jobs a listing wants; all criteria hold at once.
 public struct JobQuery: Sendable, Equatable {
     public var queue: QueueName?
+    /// The queues that the caller may see; nil for all.
+    public var visibleQueues: Set<QueueName>?
     public var state: JobState?
     public var kind: JobKind?
     /// The cursor of the page before.
@@ -335,9 +337,11 @@ public struct JobQuery: Sendable, Equatable {
     public var limit: Int
 
     public init(
-        queue: QueueName? = nil, state: JobState? = nil, kind: JobKind? = nil, before: JobID? = nil, limit: Int = 50
+        queue: QueueName? = nil, visibleQueues: Set<QueueName>? = nil, state: JobState? = nil, kind: JobKind? = nil,
+        before: JobID? = nil, limit: Int = 50
     ) {
         self.queue = queue
+        self.visibleQueues = visibleQueues
         self.state = state
         self.kind = kind
         self.before = before

@@ -24,7 +24,7 @@ package struct LedgerConformance: Sendable, CustomTestStringConvertible {
 
     package static let allCases: [LedgerConformance] =
         accepting + remembering + claiming + recording + storing + stepping + cancelling + pushing + blaming + showing
-        + settling + adopting
+        + settling + adopting + keepingAPIKeys
 
     package func run(on harness: any LedgerHarness) async throws {
         try await body(LedgerTrial(harness: harness))

@@ -12,7 +12,7 @@ public final class MemoryLedger: JobLedger {
         case accept, claim, adopt, record, recordStep, steps, summaries, jobs, list, cancel, flagAgain, reopen, flagged
         case clearFlags, pushable, unfinished, blame, flaggedCounts
         case finishedCounts, maintain, expire, check, queues, ensureQueue, setPaused, establishEpoch, raiseEpoch
-        case beginWait, lockRebuild, poolCounts, setPoolCount
+        case beginWait, lockRebuild, poolCounts, setPoolCount, addAPIKey, apiKeys, revokeAPIKey
     }
 
     private struct State {
@@ -209,6 +209,20 @@ public final class MemoryLedger: JobLedger {
 
     public func setPoolCount(_ count: Int?, pool: String) async throws(LedgerError) {
         try perform(.setPoolCount) { table, _ in table.poolCounts[pool] = count }
+    }
+
+    // MARK: - Keys of the API
+
+    public func addAPIKey(_ key: APIKey) async throws(LedgerError) {
+        try perform(.addAPIKey) { (table, _) throws(LedgerError) in try table.addAPIKey(key) }
+    }
+
+    public func apiKeys() async throws(LedgerError) -> [APIKey] {
+        try perform(.apiKeys) { table, _ in table.apiKeys.values.sorted { $0.id < $1.id } }
+    }
+
+    public func revokeAPIKey(_ id: APIKeyID) async throws(LedgerError) -> Bool {
+        try perform(.revokeAPIKey) { table, now in table.revokeAPIKey(id, now: now) }
     }
 
     // MARK: - Private

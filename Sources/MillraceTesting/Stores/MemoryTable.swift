@@ -70,6 +70,7 @@ struct MemoryTable: Sendable {
     private var answers: [Caller: Answer] = [:]
     var queues: [QueueName: QueueSettings] = [:]
     var poolCounts: [String: Int] = [:]
+    var apiKeys: [APIKeyID: APIKey] = [:]
     /// Since when the rebuild of an epoch waits for live workers.
     private var waits: [QueueName: (epoch: Epoch, since: Timestamp)] = [:]
 
@@ -332,6 +333,7 @@ struct MemoryTable: Sendable {
     mutating func maintain(now: Timestamp) {
         answers = answers.filter { now - $0.value.givenAt < Limits.idempotencyRetention }
         rows = rows.filter { !$0.value.life.state.isFinal || now - $0.key.time <= Limits.retention }
+        forgetAPIKeys(now: now)
     }
 
     mutating func expire(limit: Int, now: Timestamp) -> [ExpiredJob] {
@@ -391,6 +393,7 @@ struct MemoryTable: Sendable {
 
 extension JobQuery {
     fileprivate func admits(_ job: JobSummary) -> Bool {
-        (queue ?? job.queue) == job.queue && (state ?? job.state) == job.state && (kind ?? job.kind) == job.kind
+        (queue ?? job.queue) == job.queue && visibleQueues?.contains(job.queue) ?? true
+            && (state ?? job.state) == job.state && (kind ?? job.kind) == job.kind
     }
 }

@@ -323,6 +323,19 @@ final class StallingLedger: JobLedger {
     func setPoolCount(_ count: Int?, pool: String) async throws(LedgerError) {
         try await base.setPoolCount(count, pool: pool)
     }
+
+    func addAPIKey(_ key: APIKey) async throws(LedgerError) {
+        try await base.addAPIKey(key)
+    }
+
+    func apiKeys() async throws(LedgerError) -> [APIKey] {
+        await pass()
+        return try await base.apiKeys()
+    }
+
+    func revokeAPIKey(_ id: APIKeyID) async throws(LedgerError) -> Bool {
+        try await base.revokeAPIKey(id)
+    }
 }
 
 /// A stream that nobody ever feeds ends when its consumer is cancelled.
