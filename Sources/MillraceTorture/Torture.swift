@@ -95,19 +95,19 @@ struct Torture: Sendable {
         let mill = Mill(
             settings, folder: stores.folder, executable: executable, addresses: addresses, equipment: equipment,
             chronicle)
-        try await mill.prepare(queues: Self.queues)
+        let key = try await mill.prepare(queues: Self.queues)
         let throughput = Throughput(wanted: Double(settings.rate) / 2, chronicle)
         let nemesis = Nemesis(
             mill: mill, stores: stores, proxies: proxies, equipment: equipment, throughput: throughput, chronicle)
         return Course(
             plan: plan, mill: mill, nemesis: nemesis, audit: RedisAudit(stores: stores, queues: Self.queues),
-            throughput: throughput, staff: settings.hasOperator ? makeOperator(stores, addresses) : nil)
+            throughput: throughput, staff: settings.hasOperator ? makeOperator(stores, addresses, key) : nil)
     }
 
-    private func makeOperator(_ stores: Stores, _ addresses: Mill.Addresses) -> Operator {
+    private func makeOperator(_ stores: Stores, _ addresses: Mill.Addresses, _ key: String) -> Operator {
         Operator(
             stores: stores, queues: Self.queues, seed: settings.seed,
-            apis: addresses.clientPorts.map { APIClient("http://127.0.0.1:\($0)") },
+            apis: addresses.clientPorts.map { APIClient("http://127.0.0.1:\($0)", key: key) },
             journal: ClientJournal(stores.folder.appending(path: "journals/operator").path()))
     }
 

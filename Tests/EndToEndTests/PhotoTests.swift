@@ -190,7 +190,8 @@ extension Mill {
         let file = stores.folder.appending(path: "zeros")
         try Data(count: byteCount).write(to: file)
         return try await run([
-            "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--data-binary",
+            "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header",
+            "Authorization: Bearer \(key)", "--data-binary",
             "@\(file.path())",
             "http://127.0.0.1:\(port)/v1/photos",
         ])

@@ -11,9 +11,7 @@ import Testing
     ) async throws {
         let folder = URL(filePath: try await run(["mktemp", "-d", "/tmp/millrace-up.XXXXXX"]).trimmingNewline)
         try Data().write(to: folder.appending(path: "Package.swift"))
-        let script = try Child(
-            "up", Repository.root.appending(path: "scripts/up"), ["--package", folder.path(), "--port", "\(port)"],
-            environment: ["MILLRACE_BINARY": Repository.executable.path()], logFolder: folder)
+        let script = try start(port, folder)
         do {
             try await body(script, folder.appending(path: ".millrace"))
         } catch {
@@ -25,6 +23,12 @@ import Testing
         script.signal(SIGTERM)
         _ = await script.exitCode(within: 60)
         try FileManager.default.removeItem(at: folder)
+    }
+
+    private func start(_ port: Int, _ folder: URL) throws -> Child {
+        try Child(
+            "up", Repository.root.appending(path: "scripts/up"), ["--package", folder.path(), "--port", "\(port)"],
+            environment: ["MILLRACE_BINARY": Repository.executable.path()], logFolder: folder)
     }
 
     private func pid(_ store: String, _ state: URL) -> Int32? {
@@ -53,6 +57,46 @@ import Testing
             script.signal(SIGTERM)
             #expect(await script.exitCode(within: 60) == 0)
             #expect(pid("redis", state) == nil && pid("postgres", state) == nil)
+        }
+    }
+
+    @Test func `makes a key for development, which is kept from others and good the next time, too`() async throws {
+        let port = Int.random(in: 10_000..<20_000)
+        func status(_ key: String) async throws -> String {
+            try await run([
+                "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header",
+                "Authorization: Bearer \(key)", "http://127.0.0.1:\(port)/v1/pools",
+            ])
+        }
+        try await withScript(port) { script, state in
+            try #require(
+                await eventually(within: .seconds(60)) { script.log.contains("Millrace is up") }, "\(script.log)")
+            let file = state.appending(path: "key")
+            let key = try String(contentsOf: file, encoding: .utf8).trimmingNewline
+            #expect(try await run(["stat", "--format", "%a", file.path()]).trimmingNewline == "600")
+            #expect(script.log.contains(key) && script.log.contains("Authorization: Bearer"), "\(script.log)")
+            #expect(try await status(key) == "200")
+            script.signal(SIGTERM)
+            #expect(await script.exitCode(within: 60) == 0)
+
+            let again = try start(port, state.deletingLastPathComponent())
+            try #require(
+                await eventually(within: .seconds(60)) { again.log.contains("Millrace is up") }, "\(again.log)")
+            #expect(try String(contentsOf: file, encoding: .utf8).trimmingNewline == key)
+            #expect(try await status(key) == "200")
+            // One that is no good any more is replaced.
+            _ = try await run([
+                "bash", "-c", ". \(state.path())/env && exec \(Repository.executable.path()) keys revoke \(key)",
+            ])
+            again.signal(SIGTERM)
+            #expect(await again.exitCode(within: 60) == 0)
+            let last = try start(port, state.deletingLastPathComponent())
+            try #require(await eventually(within: .seconds(60)) { last.log.contains("Millrace is up") }, "\(last.log)")
+            let other = try String(contentsOf: file, encoding: .utf8).trimmingNewline
+            #expect(other != key)
+            #expect(try await status(other) == "200")
+            last.signal(SIGTERM)
+            #expect(await last.exitCode(within: 60) == 0)
         }
     }
 

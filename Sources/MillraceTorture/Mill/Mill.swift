@@ -34,7 +34,7 @@ actor Mill {
     /// Where everybody is found.
     struct Addresses: Sendable {
         /// For the mill: the stores, by way of the proxies.
-        let environment: [String: String]
+        var environment: [String: String]
         let apiPort: UInt16
         let supervisedAPIPort: UInt16
         /// For the clients: one API each, in turn.
@@ -48,7 +48,7 @@ actor Mill {
     private let settings: TortureSettings
     private let folder: URL
     private let executable: URL
-    private let addresses: Addresses
+    private var addresses: Addresses
     private let equipment: Equipment
     private let chronicle: Chronicle
     private var children: [Role: ChildProcess] = [:]
@@ -77,10 +77,16 @@ actor Mill {
     private nonisolated var supervisedConfiguration: URL { folder.appending(path: "up.yml") }
 
     /// Writes the configuration and makes the tables.
-    func prepare(queues: [String]) async throws {
+    /// - Returns: a key of the API, for clients.
+    func prepare(queues: [String]) async throws -> String {
         try write(pool: "default", count: 1, queues, to: configuration)
         try write(pool: Self.pool, count: 2, queues, to: supervisedConfiguration)
         try await command("migrate", "--config", configuration.path())
+        let answer = try await command(
+            "keys", "create", "torture", "--scope", "submit", "--scope", "operate", "-o", "json")
+        let key = answer.firstMatch(of: /"key":"([^"]+)"/).map { String($0.1) } ?? ""
+        addresses.environment[APIClient.keyVariable] = key
+        return key
     }
 
     private func write(pool: String, count: Int, _ queues: [String], to file: URL) throws {
@@ -98,7 +104,8 @@ actor Mill {
         try Data(text.utf8).write(to: file)
     }
 
-    func command(_ arguments: String...) async throws {
+    @discardableResult
+    func command(_ arguments: String...) async throws -> String {
         try await shell([executable.path()] + arguments, environment: addresses.environment)
     }
 

@@ -7,10 +7,17 @@ import NIOHTTP1
 
 /// One client's way to the API.
 struct APIClient: Sendable {
+    /// Holds the key of the API.
+    static let keyVariable = "MILLRACE_TORTURE_KEY"
+
     private let url: String
+    private let key: String
     private let client = HTTPClient(eventLoopGroupProvider: .singleton)
 
-    init(_ url: String) { self.url = url }
+    init(_ url: String, key: String) {
+        self.url = url
+        self.key = key
+    }
 
     struct Answer: Sendable {
         let status: Int
@@ -31,6 +38,7 @@ struct APIClient: Sendable {
         request.method = method
         if let body { request.body = .bytes(ByteBuffer(string: body)) }
         request.headers.add(name: "Content-Type", value: "application/json")
+        request.headers.add(name: "Authorization", value: "Bearer \(self.key)")
         if let key { request.headers.add(name: "Idempotency-Key", value: key) }
         guard let answer = try? await client.execute(request, timeout: .seconds(10)),
             let received = try? await answer.body.collect(upTo: 1 << 20)

@@ -24,10 +24,11 @@ struct ProduceCommand: AsyncParsableCommand {
             default: break
             }
         }
+        let key = ProcessInfo.processInfo.environment[APIClient.keyVariable] ?? ""
         let producer = Producer(
             serials: first..<(first + count), ratePerSecond: max(1, rate), seed: seed,
             mix: JobMix(seed: seed, milliseconds: jobMilliseconds < 0 ? nil : jobMilliseconds),
-            journal: ClientJournal(journal), api: APIClient(url), ended: ended)
+            journal: ClientJournal(journal), api: APIClient(url, key: key), ended: ended)
         await producer.run()
         try await producer.api.shutdown()
     }

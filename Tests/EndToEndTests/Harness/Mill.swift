@@ -4,6 +4,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import Testing
 
 /// A whole Millrace on stores of its own, driven from outside: its processes by signals, its API by HTTP, its outcomes by SQL.
 final class Mill: @unchecked Sendable {
@@ -15,6 +16,8 @@ final class Mill: @unchecked Sendable {
     private(set) var children: [Child] = []
     private let client: HTTPClient
     private(set) var environment: [String: String] = [:]
+    /// A key of the API that may do everything; every request is sent with it.
+    let key: String
 
     private init(
         on stores: Stores, configuration text: String, addresses: ((Stores) async throws -> [String: String])?
@@ -29,6 +32,7 @@ final class Mill: @unchecked Sendable {
         environment["MILLRACE_LOG_LEVEL"] = ProcessInfo.processInfo.environment["MILLRACE_LOG_LEVEL"] ?? "info"
         try await run(
             [Repository.executable.path(), "migrate", "--config", configuration.path()], environment: environment)
+        key = try await Self.createKey("--scope", "admin", environment: environment)
         // Last, as one that is not shut down stops the tests.
         var settings = HTTPClient.Configuration()
         // A request that waits for a connection would be timed as a slow answer.
@@ -36,6 +40,13 @@ final class Mill: @unchecked Sendable {
         // Well below the server's 30 s: a request on a connection that is just being closed has no answer.
         settings.connectionPool.idleTimeout = .seconds(10)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    /// Makes a key by the command line; the whole of it.
+    static func createKey(_ options: String..., environment: [String: String]) async throws -> String {
+        let made = try await run(
+            [Repository.executable.path(), "keys", "create", "tests", "-o", "json"] + options, environment: environment)
+        return try #require(made.firstMatch(of: /"key":"(mr_[^"]+)"/).map { String($0.1) }, "\(made)")
     }
 
     /// Runs `body`, then ends every process and removes all files. When a test fails its processes' logs are printed.
@@ -124,6 +135,7 @@ final class Mill: @unchecked Sendable {
         request.method = .init(rawValue: method)
         if let data { request.body = .bytes(ByteBuffer(bytes: data)) }
         request.headers.add(name: "Content-Type", value: type)
+        request.headers.add(name: "Authorization", value: "Bearer \(key)")
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
         let answer = try await client.execute(request, timeout: .nanoseconds(Int64(timeout * 1e9)))
         let received = try await answer.body.collect(upTo: 64 << 20)
