@@ -32,6 +32,7 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
@@ -99,7 +100,8 @@ let package = Package(
         .target(
             name: "MillraceAPI",
             dependencies: [
-                "Millrace", httpTypes, hummingbird, hummingbirdCore, log, nioCore, nioHTTPTypes, serviceLifecycle,
+                "Millrace", crypto, httpTypes, hummingbird, hummingbirdCore, hummingbirdTLS, log, nioCore, nioHTTPTypes,
+                nioSSL, serviceLifecycle,
             ],
             swiftSettings: settings),
 
@@ -163,7 +165,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MillraceCLITests",
-            dependencies: ["Millrace", "MillraceCLI", "MillraceTesting", "MillraceWorker", log],
+            dependencies: ["Millrace", "MillraceAPI", "MillraceCLI", "MillraceTesting", "MillraceWorker", log],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",

@@ -93,37 +93,6 @@ extension UInt64 {
     }
 }
 
-@Suite("SHA256") struct SHA256Tests {
-    @Test(arguments: [
-        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-        ),
-    ])
-    func `the standard's examples`(_ text: String, _ digest: String) {
-        var hash = SHA256()
-        hash.update(Array(text.utf8))
-
-        #expect(Hexadecimal.digits(of: hash.finish()) == digest)
-    }
-
-    @Test func `a million letters, in pieces of any size`() {
-        let letters = [UInt8](repeating: UInt8(ascii: "a"), count: 1_000_000)
-        for size in [1000, 63, 64, 65, 999_999] {
-            var hash = SHA256()
-            for start in stride(from: 0, to: letters.count, by: size) {
-                hash.update(Array(letters[start..<min(start + size, letters.count)]))
-            }
-
-            #expect(
-                Hexadecimal.digits(of: hash.finish())
-                    == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
-        }
-    }
-}
-
 @Suite("NearestName") struct NearestNameTests {
     @Test func `a slip finds the name that was meant`() {
         let known = ["kind", "payload", "priority", "max_attempts"]

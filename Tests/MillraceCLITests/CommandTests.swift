@@ -78,6 +78,14 @@ struct CommandTests {
             ["bench", "--jobs", "1000000", "--payload-bytes", "2000"],
             "would take 2098 MiB of Redis's memory, at most 1024"
         ),
+        (["keys", "create", "shop"], "--scope: expected at least one of submit, read, read:payload, operate, admin"),
+        (["keys", "create", "shop", "--scope", "write"], "--scope: expected one of submit, read, read:payload"),
+        (["keys", "create", "", "--scope", "read"], "name: expected 1 to 64 bytes"),
+        (["keys", "create", "shop", "--scope", "read", "--queue", "A"], "--queue: a queue's name is"),
+        (["keys", "create", "shop", "--scope", "admin", "--queue", "a"], "--queue: admin is for all queues"),
+        (["keys", "create", "shop", "--scope", "read", "--expires", "1s"], "--expires: expected whole numbers"),
+        (["keys", "create", "shop", "--scope", "read", "--rate", "0"], "--rate: expected 1 to 1000000, found 0"),
+        (["keys", "revoke", "7"], "id: expected a key's id, 8 characters of [a-z0-9]"),
         (["enqueue", "hello.greet", "{"], "payload: no JSON"),
         (["enqueue", "hello.greet", "{}"], "payload/name: the member \"name\" is missing"),
         (

@@ -19,7 +19,7 @@ enum Imports {
         "MillraceRedis": ["Millrace", "RedisDriver", "Logging", "NIO*"],
         "MillracePostgres": ["Millrace", "PostgresDriver", "Logging"],
         "MillraceWorker": ["Millrace", "Logging", "NIO*", "ServiceLifecycle"],
-        "MillraceAPI": ["Millrace", "HTTPTypes", "Hummingbird*", "Logging", "NIO*", "ServiceLifecycle"],
+        "MillraceAPI": ["Millrace", "Crypto", "HTTPTypes", "Hummingbird*", "Logging", "NIO*", "ServiceLifecycle"],
         "MillraceCLI": [
             "Millrace", "MillraceAPI", "MillracePostgres", "MillraceRedis", "MillraceWorker", "PostgresDriver",
             "RedisDriver", "ArgumentParser", "Logging", "NIO*", "ServiceLifecycle", "UnixSignals", "Yams",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 package import HTTPTypes
 package import Millrace
 
@@ -30,9 +31,10 @@ package struct IdempotencyKey: Sendable {
         -> Idempotency
     {
         var digest = SHA256()
-        digest.update(Array("\(method.rawValue) \(path)\n".utf8))
-        digest.update(body)
-        return Idempotency(scope: Self.scope, key: key, requestDigest: digest.finish(), answer: answer.encoded)
+        for part in [Array("\(method.rawValue) \(path)\n".utf8), body] {
+            part.withUnsafeBytes { digest.update(bufferPointer: $0) }
+        }
+        return Idempotency(scope: Self.scope, key: key, requestDigest: Array(digest.finalize()), answer: answer.encoded)
     }
 }
 

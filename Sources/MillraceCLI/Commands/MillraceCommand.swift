@@ -19,6 +19,7 @@ struct MillraceCommand: ParsableCommand {
             subcommands: [
                 UpCommand.self, ServeCommand.self, WorkCommand.self, ScaleCommand.self, EnqueueCommand.self,
                 TopCommand.self, QueuesCommand.self, JobsCommand.self, WhyCommand.self, WorkersCommand.self,
+                KeysCommand.self,
                 RebuildCommand.self, MigrateCommand.self, DoctorCommand.self, BenchCommand.self,
             ])
     }
