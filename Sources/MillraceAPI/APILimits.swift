@@ -15,4 +15,8 @@ enum APILimits {
     static let listExtra: Duration = .seconds(2)
     static let poolCountMax = 1000
     static let requestIDBytesMax = 128
+    /// Bytes of the token behind `Authorization: Bearer`.
+    static let tokenBytesMax = 512
+    /// A refused request's body that is worth reading to its end, so that the connection can be kept.
+    static let refusedBodyBytesMax = 64 * 1024
 }

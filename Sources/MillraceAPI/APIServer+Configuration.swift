@@ -12,9 +12,13 @@ extension APIServer {
         /// Names besides those of loopback under which clients may address the server, as in the `Host` header. Default
         /// none.
         public var hostNames: [String]
+        /// Requests a second, and in a row, that are taken from a key which has no rate of its own. Default 100,000.
+        public var requestsPerSecond: Int
+        /// How long keys are honoured that were read before the ledger went away. Default 1 h.
+        public var keyOutageMax: Duration
         /// Connections at a time; more wait in the kernel's queue. Default 1000, each takes a file descriptor.
         public var connectionsMax: Int
-        /// For a request's head, and between two requests. Default 30 s.
+        /// For a request's head as a whole, and between two requests. Default 30 s.
         public var idleTimeout: Duration
         /// For a request's body as a whole. Default 60 s.
         public var bodyDeadline: Duration
@@ -36,8 +40,10 @@ extension APIServer {
         public var pools: [Pool]
 
         public init(
-            host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], connectionsMax: Int = 1000,
-            idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60), bodyRateMin: Int = 32 * 1024,
+            host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [],
+            requestsPerSecond: Int = 100_000, keyOutageMax: Duration = .seconds(3600),
+            connectionsMax: Int = 1000, idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60),
+            bodyRateMin: Int = 32 * 1024,
             answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
             storeDeadline: Duration = .milliseconds(800), waitersMax: Int = 10_000,
             waitPollInterval: Duration = .seconds(5), pools: [Pool] = []
@@ -45,6 +51,8 @@ extension APIServer {
             self.host = host
             self.port = port
             self.hostNames = hostNames
+            self.requestsPerSecond = requestsPerSecond
+            self.keyOutageMax = keyOutageMax
             self.connectionsMax = connectionsMax
             self.idleTimeout = idleTimeout
             self.bodyDeadline = bodyDeadline

@@ -15,7 +15,8 @@ public import ServiceLifecycle
 
 /// The HTTP API: accepts jobs, tells what became of them, and lets operators see to queues and pools.
 ///
-/// As there are no keys yet, it listens on loopback addresses only.
+/// Each route says who may use it; all but a few need an API key. As keys travel unencrypted it listens on loopback
+/// addresses only.
 ///
 /// A graceful shutdown takes no new connections, finishes the requests under way, and ends those that only wait.
 public struct APIServer: Service {
@@ -23,6 +24,7 @@ public struct APIServer: Service {
     /// Millrace's, without the application's.
     let ownRoutes: [Route]
     private let waiter: FinishWaiter
+    private let keyRing: KeyRing
     private let responder: Responder
     private let logger: Logger
     private let onListening: @Sendable (Int) async -> Void
@@ -30,10 +32,11 @@ public struct APIServer: Service {
     /// - Parameters:
     ///   - catalog: the kinds of jobs that may be submitted.
     ///   - routes: the application's own, after Millrace's; they are answered under the same rules.
+    ///   - sessions: tells the application's users; nil where it has none.
     ///   - onListening: is told the port, once connections are accepted.
     package init(
         configuration: Configuration, ledger: any JobLedger, broker: any JobBroker, catalog: JobCatalog,
-        routes: [Route] = [], logger: Logger,
+        routes: [Route] = [], sessions: (any Authenticator)? = nil, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         let stores = Stores(
@@ -45,13 +48,17 @@ public struct APIServer: Service {
             logger: logger)
         let intake = Intake(
             stores: stores, submitter: JobSubmitter(ledger: ledger, broker: broker, logger: logger))
-        ownRoutes =
+        keyRing = KeyRing(
+            stores: stores, outageMax: configuration.keyOutageMax,
+            buckets: RequestBuckets(requestsPerSecond: configuration.requestsPerSecond), logger: logger)
+        let described =
             SubmitRoutes(catalog: catalog, intake: intake, waiter: waiter).routes
             + JobRoutes(stores: stores, waiter: waiter).routes + QueueRoutes(stores: stores, catalog: catalog).routes
             + PoolRoutes(stores: stores, pools: configuration.pools).routes + HealthRoutes(stores: stores).routes
-            + [OpenAPIDocument.route]
+        ownRoutes = described + [OpenAPIDocument.route(describing: described)]
         responder = Responder(
-            table: RouteTable(routes: ownRoutes + routes),
+            table: RouteTable(
+                routes: ownRoutes + routes, authenticators: [keyRing] + (sessions.map { [$0] } ?? [])),
             originRule: OriginRule(allowedNames: configuration.hostNames),
             budget: BodyBudget(limit: configuration.bodyBytesMax), logger: logger)
         self.configuration = configuration
@@ -63,16 +70,14 @@ public struct APIServer: Service {
     /// - Throws: ``APIError`` when the address cannot be listened on.
     public func run() async throws {
         guard let host = LoopbackAddress.bindable(configuration.host) else {
-            throw APIError(
-                .addressRefused,
-                "\(configuration.host) is not loopback; until the API has keys it listens on 127.0.0.1, ::1 or localhost"
-            )
+            throw APIError(.addressRefused, "\(configuration.host) is not loopback, and keys would travel unencrypted")
         }
         let application = application(host)
-        let waiter = waiter
+        let (waiter, keyRing) = (waiter, keyRing)
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await waiter.run() }
+                group.addTask { await keyRing.run() }
                 defer { group.cancelAll() }
                 do {
                     try await application.run()

@@ -30,10 +30,15 @@ package struct ApplicationParts: Sendable {
         var routes: [Route] = []
         /// They end with the API.
         var services: [any Service] = []
+        /// Tells who bears a user's token, for routes with the rule `.user`. nil where there are no users.
+        var sessions: (any Authenticator)?
 
-        package init(routes: [Route] = [], services: [any Service] = []) {
+        package init(
+            routes: [Route] = [], services: [any Service] = [], sessions: (any Authenticator)? = nil
+        ) {
             self.routes = routes
             self.services = services
+            self.sessions = sessions
         }
     }
 

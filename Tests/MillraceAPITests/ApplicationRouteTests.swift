@@ -12,7 +12,7 @@ import Testing
 
     /// Routes as an application brings them.
     private static let routes = [
-        Route(.get, "/v1/songs/{id}") { (request) throws(Problem) in
+        Route(.get, "/v1/songs/{id}", .scope(.read)) { (request) throws(Problem) in
             _ = try request.query()
             let song = Array("song \(request.pathParameters["id"] ?? "")".utf8)
             var answer = Answer(
@@ -21,13 +21,17 @@ import Testing
             answer.headers[.cacheControl] = "public, immutable"
             return answer
         },
-        Route(.delete, "/v1/songs/{id}") { _ throws(Problem) in Answer(status: .noContent) },
-        Route(.get, "/v1/broken") { _ throws(Problem) in
+        Route(.delete, "/v1/songs/{id}", .scope(.operate)) { _ throws(Problem) in Answer(status: .noContent) },
+        Route(.get, "/v1/broken", .scope(.read)) { _ throws(Problem) in
             Answer(
                 body: .pieces(length: 10) { _ in ByteBuffer(string: "12345") }.brokenOff(after: 5), contentType: "a/b")
         },
-        Route(.get, "/v1/same") { _ throws(Problem) in Answer(status: .notModified) },
-        Route(.post, "/v1/songs") { (request) throws(Problem) in
+        Route(.get, "/v1/me", .user) { (request) throws(Problem) in
+            guard case .user(let id) = request.caller else { throw Problem(.internalError, "no user") }
+            return Answer { $0.member("user", id) }
+        },
+        Route(.get, "/v1/same", .scope(.read)) { _ throws(Problem) in Answer(status: .notModified) },
+        Route(.post, "/v1/songs", .scope(.submit, .queue("songs"))) { (request) throws(Problem) in
             let count = try await request.body.eachPiece(upTo: 3_000_000) { piece throws(Problem) in
                 if piece.readableBytesView.first == UInt8(ascii: "!") {
                     throw Problem(.unsupportedMediaType, "no song")
@@ -48,6 +52,46 @@ import Testing
             #expect(reply.headers["x-request-id"] == "r-1")
             #expect(reply.headers["content-type"] == "audio/none")
             #expect(try await api.client.send("GET", "/livez").headers["cache-control"] == "no-store")
+        }
+    }
+
+    /// As an application tells its users.
+    private struct Sessions: Authenticator {
+        func caller(bearing token: String) async throws(Problem) -> Caller? {
+            if token == "away" { throw .away("sessions cannot be read") }
+            return token == "session-of-ada" ? .user("ada") : nil
+        }
+    }
+
+    @Test func `a user gets at the routes for users alone, and a key at those for keys`() async throws {
+        try await APIFixture.run(routes: Self.routes, sessions: Sessions()) { api in
+            let user = api.client("session-of-ada")
+
+            let own = try await user.send("GET", "/v1/me")
+            #expect(own.status == 200 && own.json?["user"]?.string == "ada")
+            for path in ["/v1/songs/7", "/v1/jobs", "/v1/pools"] {
+                #expect(try await user.send("GET", path).status == 403, "\(path)")
+            }
+            #expect(try await api.client.send("GET", "/v1/me").status == 403)
+            #expect(try await api.client("session-of-bob").send("GET", "/v1/me").status == 401)
+            #expect(try await api.client(nil).send("GET", "/v1/me").status == 401)
+            #expect(try await api.client("away").send("GET", "/v1/me").status == 503)
+        }
+    }
+
+    @Test func `where there are no users nobody is one`() async throws {
+        try await APIFixture.run(routes: Self.routes) { api in
+            let reply = try await api.client("session-of-ada").send("GET", "/v1/me")
+            #expect(reply.status == 401)
+        }
+    }
+
+    @Test func `a route for one queue wants a key for it`() async throws {
+        try await APIFixture.run(routes: Self.routes) { api in
+            for (queue, status) in [("songs", 201), ("photos", 403)] as [(QueueName, Int)] {
+                let client = try await api.client([.submit], for: [queue])
+                #expect(try await client.send("POST", "/v1/songs", [], Array("la".utf8)).status == status)
+            }
         }
     }
 

@@ -98,6 +98,74 @@ import Testing
         }
     }
 
+    @Test func `a head that comes byte by byte has one deadline as a whole`() async throws {
+        try await APIFixture.run({ $0.idleTimeout = .milliseconds(500) }) { api in
+            let head = Array(
+                "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Long: \(String(repeating: "x", count: 1000))".utf8)
+            let start = ContinuousClock.now
+            let isClosed = try await api.client.withConnection { connection in
+                try await connection.drip(head, every: .milliseconds(50))
+                return try await connection.isClosedByServer()
+            }
+            #expect(isClosed)
+            #expect(ContinuousClock.now - start < .seconds(20))
+        }
+    }
+
+    @Test func `a body that drips is refused as one that does not come`() async throws {
+        try await APIFixture.run({ $0.bodyDeadline = .milliseconds(500) }) { api in
+            try await api.client.withConnection { connection in
+                try await connection.write(
+                    api.client.request("POST", "/v1/jobs", Self.json + [("Content-Length", "1000")], nil))
+                try await connection.drip([UInt8](repeating: 0x20, count: 1000), every: .milliseconds(50))
+
+                let reply = try await connection.readReply()
+
+                #expect(reply.status == 408)
+                #expect(try await connection.isClosedByServer())
+            }
+        }
+    }
+
+    @Test func `trailers that drip are cut off like a body`() async throws {
+        try await APIFixture.run({ $0.bodyDeadline = .milliseconds(500) }) { api in
+            let isClosed = try await api.client.withConnection { connection in
+                let headers = Self.json + [("Transfer-Encoding", "chunked")]
+                try await connection.write(
+                    api.client.request("POST", "/v1/jobs", headers, Self.chunk(Self.job) + Array("0\r\nX-".utf8)))
+                try await connection.drip([UInt8](repeating: 0x78, count: 1000), every: .milliseconds(50))
+                return try await connection.isClosedByServer()
+            }
+            #expect(isClosed)
+            #expect(try await api.ledger.list(JobQuery()).jobs.isEmpty)
+        }
+    }
+
+    @Test func `connections beyond the limit wait until one is free`() async throws {
+        try await APIFixture.run({ $0.connectionsMax = 2 }) { api in
+            let request = api.client.request("GET", "/livez", [], nil)
+            try await api.client.withConnection { first in
+                try await first.write(request)
+                #expect(try await first.readReply().status == 200)
+                let answered = Box(false)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    try await api.client.withConnection { second in
+                        try await second.write(request)
+                        #expect(try await second.readReply().status == 200)
+                        group.addTask {
+                            let third = try await api.client.send("GET", "/livez")
+                            #expect(third.status == 200)
+                            answered.value = true
+                        }
+                        await lastingly(for: .milliseconds(500), "a third is not answered") { !answered.value }
+                    }
+                    try await group.waitForAll()
+                    #expect(answered.value)
+                }
+            }
+        }
+    }
+
     @Test func `a body that does not come in time is refused`() async throws {
         try await APIFixture.run({ $0.bodyDeadline = .milliseconds(200) }) { api in
             try await api.client.withConnection { connection in
@@ -209,6 +277,17 @@ import Testing
                 let message = "127.0.0.1:\(api.client.port): Address already in use"
                 return (error as? APIError)?.code == .portTaken && (error as? APIError)?.message == message
             }
+        }
+    }
+}
+
+extension HTTPClient.Connection {
+    /// Writes bytes one by one, until the server takes no more.
+    fileprivate func drip(_ bytes: [UInt8], every interval: Duration) async throws {
+        for byte in bytes {
+            do { try await write([byte]) } catch { return }
+            let start = ContinuousClock.now
+            await eventually("it is time for the next byte") { .now - start > interval }
         }
     }
 }

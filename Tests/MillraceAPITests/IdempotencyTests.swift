@@ -29,6 +29,21 @@ import Testing
         }
     }
 
+    @Test func `the keys of two callers never meet`() async throws {
+        try await APIFixture.run { api in
+            let header = [("Idempotency-Key", "order-17")]
+            let other = try await api.client([.submit])
+
+            let first = try await api.client.send(json: Self.job, header)
+            let second = try await other.send(json: Self.job, header)
+
+            #expect(second.status == 202)
+            #expect(second.headers["idempotent-replayed"] == nil)
+            #expect(first.json?["id"]?.string != second.json?["id"]?.string)
+            #expect(try await other.send(json: Self.job, header).headers["idempotent-replayed"] == "true")
+        }
+    }
+
     @Test func `the key of another body or path is refused`() async throws {
         try await APIFixture.run { api in
             let key = [("Idempotency-Key", "k")]

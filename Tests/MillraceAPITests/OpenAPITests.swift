@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
 import Logging
 import Millrace
 import MillraceTesting
@@ -31,6 +32,28 @@ import Testing
             #expect(described.sorted() == routes.sorted())
             #expect(document["openapi"]?.string == "3.1.0")
             #expect(document["info"]?["version"]?.string == MillraceVersion.current)
+        }
+    }
+
+    @Test func `each operation names the scope that its route needs, and the open ones none`() async throws {
+        try await APIFixture.run { api in
+            let document = try await document(api)
+            let server = APIServer(
+                configuration: APIServer.Configuration(), ledger: api.ledger, broker: api.broker,
+                catalog: APIFixture.catalog, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            #expect(document["components"]?["securitySchemes"]?["apiKey"]?["scheme"]?.string == "bearer")
+            for route in server.ownRoutes {
+                let operation = document["paths"]?[route.pattern]?[route.method.rawValue.lowercased()]
+                let needs = try #require(operation?["security"]).elements
+                switch route.access {
+                case .open: #expect(needs.isEmpty, "\(route.pattern)")
+                case .scope(let scope, _):
+                    #expect(
+                        needs.map { $0["apiKey"]?.elements.map(\.string) } == [[scope.rawValue]], "\(route.pattern)")
+                    for status in ["401", "403", "429"] { #expect(operation?["responses"]?[status] != nil) }
+                case .user: Issue.record("\(route.pattern) is for users, of whom Millrace has none")
+                }
+            }
         }
     }
 

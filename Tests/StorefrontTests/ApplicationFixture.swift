@@ -39,6 +39,8 @@ extension ApplicationFixture {
         _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:],
         body: RequestBody = .init(buffer: .init())
     ) async throws -> Reply {
+        var headers = headers
+        headers[.authorization] = "Bearer test"
         let request = APIRequest(
             method: method, target: try #require(RequestTarget(path)), headers: headers,
             body: BodyReader(body, headers: headers), logger: PhotoDatabase.logger)
@@ -96,5 +98,22 @@ extension ApplicationFixture {
             id: id, kind: job.kind, queue: job.queue, claim: claim, deadline: .now + job.timeout,
             logger: PhotoDatabase.logger, submitter: submitter)
         return (try #require(handlers.handler(for: job.kind)), job.payload, context)
+    }
+}
+
+/// Whoever asks has a key for one queue alone, with all scopes that such a key can have.
+struct ClientOfQueue: Authenticator {
+    private let queue: QueueName
+
+    init(_ queue: QueueName) {
+        self.queue = queue
+    }
+
+    func caller(bearing token: String) async throws(Problem) -> Caller? {
+        guard let id = APIKeyID("abcd1234") else { return nil }
+        return .key(
+            APIKey(
+                id: id, name: token, digest: [], scopes: [.submit, .readPayload, .operate], queues: [queue],
+                createdAt: .now()))
     }
 }

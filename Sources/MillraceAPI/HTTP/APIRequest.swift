@@ -17,6 +17,8 @@ package struct APIRequest: Sendable {
     package let logger: Logger
     /// The variable parts of the path, by their names in the route.
     package var pathParameters: [String: String] = [:]
+    /// Who sends it; the route's rule has let that one in.
+    package var caller = Caller.anyone
 
     /// - Parameter inputClosure: tells that the client has gone; nil where nobody can tell.
     package init(

@@ -33,6 +33,11 @@ package struct BodyReader: Sendable {
         headers[.transferEncoding] == nil && (headers[.contentLength] ?? "0") == "0"
     }
 
+    /// To read it and drop it is less work for all than a new connection.
+    var isWorthDropping: Bool {
+        isEmpty || (headers[.expect] == nil && declaredLength.map { $0 <= APILimits.refusedBodyBytesMax } ?? false)
+    }
+
     /// The header `Content-Length`; nil when there is none, as with a body in chunks.
     package var declaredLength: Int? { headers[.contentLength].flatMap(Int.init) }
 

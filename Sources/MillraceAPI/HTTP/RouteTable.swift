@@ -2,10 +2,10 @@
 
 package import HTTPTypes
 
-/// What answers a method on a path.
+/// What answers a method on a path, and for whom.
 ///
 /// ```swift
-/// Route(.get, "/v1/albums/{id}") { (request) throws(Problem) in
+/// Route(.get, "/v1/albums/{id}", .scope(.read)) { (request) throws(Problem) in
 ///     _ = try request.query()
 ///     return try await show(request.pathParameters["id"] ?? "")
 /// }
@@ -13,15 +13,19 @@ package import HTTPTypes
 package struct Route: Sendable {
     package typealias Handler = @Sendable (APIRequest) async throws(Problem) -> Answer
 
-    let method: HTTPRequest.Method
+    package let method: HTTPRequest.Method
     /// Such as `/v1/jobs/{id}`; a part in braces stands for any text.
-    let pattern: String
+    package let pattern: String
+    package let access: AccessRule
     let handle: Handler
     fileprivate let segments: [Substring]
 
-    package init(_ method: HTTPRequest.Method, _ pattern: String, _ handle: @escaping Handler) {
+    package init(
+        _ method: HTTPRequest.Method, _ pattern: String, _ access: AccessRule, _ handle: @escaping Handler
+    ) {
         self.method = method
         self.pattern = pattern
+        self.access = access
         self.handle = handle
         segments = pattern.dropFirst().split(separator: "/")
     }
@@ -44,13 +48,22 @@ package struct Route: Sendable {
 /// All routes of the API.
 package struct RouteTable: Sendable {
     let routes: [Route]
+    private let doorkeeper: Doorkeeper
 
-    package init(routes: [Route]) {
+    /// - Parameter authenticators: asked one after the other who bears a request's token.
+    package init(routes: [Route], authenticators: [any Authenticator]) {
         self.routes = routes
+        doorkeeper = Doorkeeper(authenticators: authenticators)
     }
 
     package func answer(to request: APIRequest) async throws(Problem) -> Answer {
-        let (route, routed) = try find(request)
+        let (route, found) = try find(request)
+        var routed = found
+        do throws(Problem) {
+            routed.caller = try await doorkeeper.admit(routed, by: route.access)
+        } catch {
+            throw request.body.isWorthDropping ? error : error.closing
+        }
         return try await route.handle(routed)
     }
 

@@ -12,27 +12,40 @@ import Millrace
 enum OpenAPIDocument {
     static let path = "/openapi.json"
 
-    static var route: Route {
-        Route(.get, path) { (request) throws(Problem) in
+    /// - Parameter routes: Millrace's other ones; they say who may use what.
+    static func route(describing routes: [Route]) -> Route {
+        var json = JSONWriter()
+        tree(routes).write(to: &json)
+        let bytes = json.bytes
+        return Route(.get, path, .open) { (request) throws(Problem) in
             _ = try request.query()
             return Answer(body: bytes)
         }
     }
 
-    /// The same for as long as the process lives.
-    static let bytes: [UInt8] = {
-        var json = JSONWriter()
-        tree.write(to: &json)
-        return json.bytes
-    }()
+    /// The name of the one security scheme; operations list the scope that they need as its role.
+    static let scheme = "apiKey"
+
+    private static let apiKey: JSONTree = [
+        "type": "http", "scheme": "bearer", "bearerFormat": "mr_<id>_<secret>",
+        "description": .string(
+            "A key that `millrace keys create` made, with the scope that the operation names; admin stands for all of "
+                + "them, read:payload for read. A key for certain queues is told of nothing in other ones."),
+    ]
 
     static let operations: [OpenAPIOperation] = jobs + oneJob + queues + pools + health
 
-    private static var tree: JSONTree {
+    private static func tree(_ routes: [Route]) -> JSONTree {
+        let rules = Dictionary(routes.map { ("\($0.method) \($0.pattern)", $0.access) }) { first, _ in first }
         let paths = Dictionary(grouping: operations, by: \.path).sorted { $0.key < $1.key }.map { path, operations in
             (
                 name: path,
-                value: JSONTree.object(operations.map { ($0.method.rawValue.lowercased(), $0.tree) })
+                value: JSONTree.object(
+                    operations.map { operation in
+                        // Of all that is described only this document is not among them.
+                        let rule = rules["\(operation.method) \(operation.path)"] ?? .open
+                        return (operation.method.rawValue.lowercased(), operation.tree(rule))
+                    })
             )
         }
         return [
@@ -42,7 +55,10 @@ enum OpenAPIDocument {
                 "summary": "Background jobs on Redis and PostgreSQL",
                 "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
             ],
-            "paths": .object(paths), "components": ["schemas": .object(OpenAPISchema.all)],
+            "paths": .object(paths),
+            "components": [
+                "schemas": .object(OpenAPISchema.all), "securitySchemes": .object([(scheme, apiKey)]),
+            ],
         ]
     }
 }

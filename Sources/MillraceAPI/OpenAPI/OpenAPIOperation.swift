@@ -49,8 +49,10 @@ struct OpenAPIOperation: Sendable {
     var answers: [Answer]
     var problems: [Problem.Kind]
 
-    var tree: JSONTree {
+    /// - Parameter rule: who may use it.
+    func tree(_ rule: AccessRule) -> JSONTree {
         var members: [(name: String, value: JSONTree)] = [("operationId", .string(name)), ("summary", .string(about))]
+        members.append(("security", rule.tree))
         if !parameters.isEmpty { members.append(("parameters", .array(parameters.map(\.tree)))) }
         if let body {
             let contents = body.contents.map { content in
@@ -58,13 +60,14 @@ struct OpenAPIOperation: Sendable {
             }
             members.append(("requestBody", ["required": true, "content": .object(contents)]))
         }
-        members.append(("responses", .object(answers.map { ("\($0.status)", $0.tree) } + problemTrees)))
+        members.append(("responses", .object(answers.map { ("\($0.status)", $0.tree) } + problemTrees(rule))))
         return .object(members)
     }
 
     /// One for each status; several kinds may share it.
-    private var problemTrees: [(name: String, value: JSONTree)] {
-        let all = problems + [.malformedRequest, .foreignOrigin, .invalidParameter, .internalError]
+    private func problemTrees(_ rule: AccessRule) -> [(name: String, value: JSONTree)] {
+        let ofKeys: [Problem.Kind] = rule == .open ? [] : [.unauthenticated, .missingScope, .tooManyRequests]
+        let all = problems + ofKeys + [.malformedRequest, .foreignOrigin, .invalidParameter, .internalError]
         let byStatus = Dictionary(grouping: all) { $0.status.code }
         return byStatus.sorted { $0.key < $1.key }
             // 409 and 503 may be answers too, of which the readiness is one.
@@ -88,5 +91,13 @@ extension OpenAPIOperation.Answer {
     fileprivate var tree: JSONTree {
         let schema = schema.map(OpenAPISchema.reference) ?? [:]
         return ["description": .string(about), "content": ["application/json": ["schema": schema]]]
+    }
+}
+
+extension AccessRule {
+    /// As an operation's `security`; what the application's users may do is the application's to describe.
+    fileprivate var tree: JSONTree {
+        guard case .scope(let scope, _) = self else { return [] }
+        return .array([.object([(name: OpenAPIDocument.scheme, value: .array([.string(scope.rawValue)]))])])
     }
 }

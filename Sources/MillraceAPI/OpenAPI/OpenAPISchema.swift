@@ -97,10 +97,12 @@ enum OpenAPISchema {
     private static let jobSummary = object(summaryMembers)
     private static let job = object(
         summaryMembers.with([
-            "payload": anything, "result": anything.with(["description": "null until it completed."]),
+            "payload": anything.with(["description": .string(payloadRule)]),
+            "result": anything.with(["description": .string("null until it completed. " + payloadRule)]),
             "errors": ["type": "array", "items": recordedError, "maxItems": .integer(Limits.errorsMax)],
             "steps": ["type": "array", "items": rememberedStep, "maxItems": .integer(Limits.stepsMax)],
-        ]))
+        ]), optional: ["payload", "result"])
+    private static let payloadRule = "Only with the scope \(APIScope.readPayload.rawValue)."
     private static let jobPage = object(["jobs": list(of: "JobSummary"), "next": orNull(text)])
     private static let standing = object(["id": id, "state": state])
 
@@ -138,8 +140,10 @@ enum OpenAPISchema {
     private static let problem = object(
         [
             "type": text.with(["description": .string(problemTypes)]), "title": text, "status": integer(400...599),
-            "detail": text, "errors": list(of: "Fault"), "errors_omitted": count,
-        ], optional: ["errors", "errors_omitted"])
+            "detail": text,
+            "scope": ["type": "string", "enum": .array(APIScope.allCases.map { .string($0.rawValue) })],
+            "errors": list(of: "Fault"), "errors_omitted": count,
+        ], optional: ["scope", "errors", "errors_omitted"])
     private static let problemTypes =
         "One of " + Problem.Kind.own.map { "/problems/\($0.name) (\($0.status.code))" }.joined(separator: ", ") + "."
 }

@@ -14,6 +14,8 @@ package struct Problem: Error, Sendable {
 
         package static let malformedRequest = Kind("malformed-request", "Malformed request", 400)
         package static let malformedJSON = Kind("malformed-json", "Malformed JSON", 400)
+        package static let unauthenticated = Kind("unauthenticated", "No valid key or session", 401)
+        package static let missingScope = Kind("missing-scope", "Not allowed with this key", 403)
         package static let foreignOrigin = Kind("foreign-origin", "Request from a foreign origin", 403)
         package static let notFound = Kind("not-found", "Not found", 404)
         package static let methodNotAllowed = Kind("method-not-allowed", "Method not allowed", 405)
@@ -27,15 +29,17 @@ package struct Problem: Error, Sendable {
         package static let invalidParameter = Kind("invalid-parameter", "Invalid parameter", 422)
         package static let invalidHeader = Kind("invalid-header", "Invalid header", 422)
         package static let keyReused = Kind("key-reused", "Idempotency key used for another request", 422)
+        package static let tooManyRequests = Kind("too-many-requests", "Too many requests", 429)
         package static let internalError = Kind("internal-error", "Internal error", 500)
         package static let unavailable = Kind("unavailable", "A store is away", 503)
         package static let overloaded = Kind("overloaded", "Overloaded", 503)
 
         /// All that Millrace's own routes answer; an application may have more.
         static let own = [
-            malformedRequest, malformedJSON, foreignOrigin, notFound, methodNotAllowed, tooSlow, wrongState, jobFailed,
+            malformedRequest, malformedJSON, unauthenticated, missingScope, foreignOrigin, notFound, methodNotAllowed,
+            tooSlow, wrongState, jobFailed,
             keyInFlight, tooLarge, unsupportedMediaType, invalidField, invalidParameter, invalidHeader, keyReused,
-            internalError, unavailable, overloaded,
+            tooManyRequests, internalError, unavailable, overloaded,
         ]
 
         package init(_ name: String, _ title: String, _ status: Int) {
@@ -57,6 +61,8 @@ package struct Problem: Error, Sendable {
     var allow: String?
     /// What a request must bring to be let in, as the header `WWW-Authenticate` says it.
     package var challenge: String?
+    /// What an API key lacks.
+    var scope: APIScope?
     /// The rest of the request is not worth reading.
     package var closesConnection = false
 
@@ -83,6 +89,7 @@ package struct Problem: Error, Sendable {
             json.member("title", kind.title)
             json.member("status", kind.status.code)
             json.member("detail", detail)
+            if let scope { json.member("scope", scope.rawValue) }
             guard !faults.isEmpty else { return }
             json.member("errors") { json in json.array(faults) { json, fault in fault.write(to: &json) } }
             if unlistedFaults > 0 { json.member("errors_omitted", unlistedFaults) }

@@ -9,11 +9,11 @@ struct HealthRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/livez") { (request) throws(Problem) in
+            Route(.get, "/livez", .open) { (request) throws(Problem) in
                 _ = try request.query()
                 return Answer { $0.member("live", true) }
             },
-            Route(.get, "/readyz") { (request) throws(Problem) in
+            Route(.get, "/readyz", .open) { (request) throws(Problem) in
                 _ = try request.query()
                 return await ready()
             },

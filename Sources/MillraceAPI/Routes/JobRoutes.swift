@@ -11,11 +11,17 @@ struct JobRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/v1/jobs") { (request) throws(Problem) in try await list(request) },
-            Route(.get, "/v1/jobs/{id}") { (request) throws(Problem) in try await show(request) },
-            Route(.get, "/v1/jobs/{id}/result") { (request) throws(Problem) in try await result(request) },
-            Route(.post, "/v1/jobs/{id}/cancel") { (request) throws(Problem) in try await cancel(request) },
-            Route(.post, "/v1/jobs/{id}/retry") { (request) throws(Problem) in try await retry(request) },
+            Route(.get, "/v1/jobs", .scope(.read)) { (request) throws(Problem) in try await list(request) },
+            Route(.get, "/v1/jobs/{id}", .scope(.read)) { (request) throws(Problem) in try await show(request) },
+            Route(.get, "/v1/jobs/{id}/result", .scope(.readPayload)) { (request) throws(Problem) in
+                try await result(request)
+            },
+            Route(.post, "/v1/jobs/{id}/cancel", .scope(.operate)) { (request) throws(Problem) in
+                try await cancel(request)
+            },
+            Route(.post, "/v1/jobs/{id}/retry", .scope(.operate)) { (request) throws(Problem) in
+                try await retry(request)
+            },
         ]
     }
 
@@ -24,6 +30,7 @@ struct JobRoutes: Sendable {
         let states = JobState.allCases.map(\.rawValue).joined(separator: ", ")
         let query = JobQuery(
             queue: try parameters.value("queue", expected: "a queue's name") { QueueName($0) },
+            visibleQueues: request.caller.visibleQueues,
             state: try parameters.value("state", expected: "one of \(states)") { JobState(rawValue: $0) },
             kind: try parameters.value("kind", expected: "a kind's name") { JobKind($0) },
             before: try parameters.value("cursor", expected: "a cursor that this server gave") { Cursor.id(of: $0) },
@@ -44,7 +51,7 @@ struct JobRoutes: Sendable {
         _ = try request.query()
         let job = try await read(try request.jobID(), request)
         var json = JSONWriter()
-        json.job(job)
+        json.job(job, withPayload: request.caller.allows(.readPayload))
         return Answer(body: json.bytes)
     }
 
@@ -52,6 +59,7 @@ struct JobRoutes: Sendable {
         let wait = try APIRequest.wait(try request.query("wait"))
         let id = try request.jobID()
         guard let wait, wait > .zero else { return try Self.outcome(of: try await read(id, request)) }
+        try await expectVisible(id, request)
         var ending = await waiter.wait(for: id, atMost: wait, mayLackRow: false, request)
         if case .missing = ending {
             let job = try await read(id, request)
@@ -94,6 +102,7 @@ struct JobRoutes: Sendable {
         _ = try request.query()
         let id = try request.jobID()
         try await request.body.expectNone()
+        try await expectVisible(id, request)
         var verdict = try await cancelInLedger(id, request)
         var wasRunning = false
         if verdict == .missing, let unrecorded = try await find(id, request)?.unrecorded {
@@ -149,6 +158,7 @@ struct JobRoutes: Sendable {
         _ = try request.query()
         let id = try request.jobID()
         try await request.body.expectNone()
+        try await expectVisible(id, request)
         let verdict = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
             try await ledger.reopen(id)
         }
@@ -163,11 +173,20 @@ struct JobRoutes: Sendable {
     }
 
     private func read(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord {
+        guard let job = try await job(id, request), request.caller.isFor(job.queue) else { throw .noJob(id) }
+        return job
+    }
+
+    /// For what does not read the job first: a key for certain queues is told of no job in another one.
+    private func expectVisible(_ id: JobID, _ request: APIRequest) async throws(Problem) {
+        if request.caller.visibleQueues != nil { _ = try await read(id, request) }
+    }
+
+    private func job(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord? {
         if let job = try await recorded(id, request) { return job }
         if let job = try await find(id, request)?.record(now: .now()) { return job }
         // It may have ended in between.
-        guard let job = try await recorded(id, request) else { throw .noJob(id) }
-        return job
+        return try await recorded(id, request)
     }
 
     private func recorded(_ id: JobID, _ request: APIRequest) async throws(Problem) -> JobRecord? {

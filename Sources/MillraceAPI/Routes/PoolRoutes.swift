@@ -10,10 +10,15 @@ struct PoolRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/v1/workers") { (request) throws(Problem) in try await listWorkers(request) },
-            Route(.get, "/v1/pools") { (request) throws(Problem) in try await list(request) },
-            Route(.get, "/v1/pools/{pool}") { (request) throws(Problem) in try await show(request) },
-            Route(.put, "/v1/pools/{pool}") { (request) throws(Problem) in try await scale(request) },
+            Route(.get, "/v1/workers", .scope(.read)) { (request) throws(Problem) in try await listWorkers(request) },
+            Route(.get, "/v1/pools", .scope(.read, .allQueues)) { (request) throws(Problem) in try await list(request)
+            },
+            Route(.get, "/v1/pools/{pool}", .scope(.read, .allQueues)) { (request) throws(Problem) in
+                try await show(request)
+            },
+            Route(.put, "/v1/pools/{pool}", .scope(.admin, .allQueues)) { (request) throws(Problem) in
+                try await scale(request)
+            },
         ]
     }
 
@@ -22,8 +27,9 @@ struct PoolRoutes: Sendable {
         let workers = try await stores.broker(request.logger) { (broker) throws(BrokerError) in
             try await broker.workers()
         }
+        let visible = workers.compactMap { $0.seen(by: request.caller) }
         return Answer { json in
-            json.member("workers") { json in json.array(workers) { json, worker in json.worker(worker) } }
+            json.member("workers") { json in json.array(visible) { json, worker in json.worker(worker) } }
         }
     }
 
@@ -106,5 +112,17 @@ extension JSONWriter {
         member("name", pool.name)
         member("count", wished ?? pool.fileCount)
         member("file_count", pool.fileCount)
+    }
+}
+
+extension WorkerReport {
+    /// What a caller may see of it: nothing of queues that are none of the caller's; nil for nothing at all. The counts
+    /// are those of the whole process.
+    fileprivate func seen(by caller: Caller) -> WorkerReport? {
+        guard let visible = caller.visibleQueues.map({ Set($0.map(\.name)) }) else { return self }
+        var report = self
+        report.queues.removeAll { !visible.contains($0) }
+        report.longest.removeAll { !visible.contains($0.queue) }
+        return report.queues.isEmpty ? nil : report
     }
 }

@@ -10,11 +10,13 @@ struct QueueRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.get, "/v1/queues") { (request) throws(Problem) in try await list(request) },
-            Route(.get, "/v1/queues/{queue}") { (request) throws(Problem) in try await show(request) },
-            Route(.post, "/v1/queues/{queue}/pause") { (request) throws(Problem) in try await setPaused(true, request)
+            Route(.get, "/v1/queues", .scope(.read)) { (request) throws(Problem) in try await list(request) },
+            Route(.get, "/v1/queues/{queue}", .scope(.read)) { (request) throws(Problem) in try await show(request) },
+            Route(.post, "/v1/queues/{queue}/pause", .scope(.operate)) { (request) throws(Problem) in
+                try await setPaused(true, request)
             },
-            Route(.post, "/v1/queues/{queue}/resume") { (request) throws(Problem) in try await setPaused(false, request)
+            Route(.post, "/v1/queues/{queue}/resume", .scope(.operate)) { (request) throws(Problem) in
+                try await setPaused(false, request)
             },
         ]
     }
@@ -22,7 +24,7 @@ struct QueueRoutes: Sendable {
     private func list(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
         let facts = try await facts(request)
-        let views = try await views(of: facts.names, facts, request)
+        let views = try await views(of: facts.names.filter(request.caller.isFor), facts, request)
         return Answer { json in
             json.member("queues") { json in json.array(views) { json, view in view.write(to: &json) } }
         }
@@ -31,6 +33,7 @@ struct QueueRoutes: Sendable {
     private func show(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
         let queue = try request.queueName()
+        guard request.caller.isFor(queue) else { throw .noQueue(queue) }
         let facts = try await facts(request)
         guard facts.names.contains(queue), let view = try await views(of: [queue], facts, request).first else {
             throw .noQueue(queue)
@@ -45,6 +48,7 @@ struct QueueRoutes: Sendable {
         _ = try request.query()
         let queue = try request.queueName()
         try await request.body.expectNone()
+        guard request.caller.isFor(queue) else { throw .noQueue(queue) }
         let settings = try await stores.ledger(request.logger) { (ledger) throws(LedgerError) in
             try await ledger.queues()
         }

@@ -11,18 +11,23 @@ struct SubmitRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.post, "/v1/jobs") { (request) throws(Problem) in try await submit(request) },
-            Route(.post, "/v1/jobs:batch") { (request) throws(Problem) in try await submitBatch(request) },
+            Route(.post, "/v1/jobs", .scope(.submit)) { (request) throws(Problem) in try await submit(request) },
+            Route(.post, "/v1/jobs:batch", .scope(.submit)) { (request) throws(Problem) in
+                try await submitBatch(request)
+            },
         ]
     }
 
     private func submit(_ request: APIRequest) async throws(Problem) -> Answer {
         let wait = try APIRequest.wait(try request.query("wait"))
+        // The answer then says what became of the job.
+        if wait != nil, !request.caller.allows(.read) { throw .missingScope(.read) }
         try request.expectJSON()
-        let key = try IdempotencyKey(request.headers)
+        let key = try IdempotencyKey(request)
         let (stored, isReplay, id, isEntrusted) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
             (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID, Bool) in
             let job = try read(bytes, request)
+            try Self.checkQueues(of: [job], request.caller) { _ in "/queue" }
             var submission = Submission(jobs: [job])
             let now = Timestamp.now()
             let isEntrusted = key == nil && submission.parts(now: now).recorded == nil
@@ -41,10 +46,11 @@ struct SubmitRoutes: Sendable {
         guard let layout = BatchReader.Layout(mediaType: request.mediaType) else {
             throw .mediaType(request, expected: "application/json or application/x-ndjson")
         }
-        let key = try IdempotencyKey(request.headers)
+        let key = try IdempotencyKey(request)
         return try await request.body.withBytes(upTo: Limits.batchBytesMax) { (bytes) throws(Problem) -> Answer in
             let reader = BatchReader(reader: reader(request))
             let jobs = try await reader.read(bytes, layout)
+            try Self.checkQueues(of: jobs, request.caller) { "/\($0)/queue" }
             var submission = Submission(jobs: jobs)
             let now = Timestamp.now()
             let isEntrusted = key == nil && !submission.parts(now: now).entrusted.isEmpty
@@ -58,6 +64,18 @@ struct SubmitRoutes: Sendable {
             let (stored, isReplay) = try await intake.take(submission, at: now, answer: answer, logger: request.logger)
             return stored.answer(isReplay: isReplay)
         }
+    }
+
+    /// - Parameter pointer: to where the job of an index says its queue.
+    private static func checkQueues(
+        of jobs: [NewJob], _ caller: Caller, pointer: (Int) -> String
+    ) throws(Problem) {
+        guard caller.visibleQueues != nil else { return }
+        var faults = Faults()
+        for (index, job) in jobs.enumerated() where !caller.isFor(job.queue) {
+            faults.append(Fault(pointer(index), "this key is not for the queue \(job.queue)"))
+        }
+        guard faults.isEmpty else { throw Problem(.missingScope, faults) }
     }
 
     private func reader(_ request: APIRequest) -> JobRequestReader {
@@ -91,19 +109,19 @@ struct SubmitRoutes: Sendable {
         // A replayed answer speaks of the first request's job.
         let id = stored.location.split(separator: "/").last.flatMap { JobID(String($0)) } ?? id
         switch await waiter.wait(for: id, atMost: wait, mayLackRow: isEntrusted, request) {
-        case .finished(let job): return Self.answer(with: job)
+        case .finished(let job): return Self.answer(with: job, request.caller)
         case .unfinished(let seen):
             let job = await waiter.current(id)
-            if let job, job.state.isFinal { return Self.answer(with: job) }
+            if let job, job.state.isFinal { return Self.answer(with: job, request.caller) }
             guard let state = job?.state ?? seen?.state else { return stored.answer(isReplay: isReplay) }
             return Self.answer(to: id, state: state, isEntrusted ? .redis : .postgres).answer(isReplay: isReplay)
         case .missing, .unreadable, .refused: return stored.answer(isReplay: isReplay)
         }
     }
 
-    private static func answer(with job: JobRecord) -> Answer {
+    private static func answer(with job: JobRecord, _ caller: Caller) -> Answer {
         var json = JSONWriter()
-        json.job(job)
+        json.job(job, withPayload: caller.allows(.readPayload))
         var answer = Answer(body: json.bytes)
         answer.headers[.location] = "/v1/jobs/\(job.id)"
         return answer

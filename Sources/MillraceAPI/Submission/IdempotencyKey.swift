@@ -6,14 +6,12 @@ package import Millrace
 
 /// What a request's `Idempotency-Key` asks for.
 package struct IdempotencyKey: Sendable {
-    /// Keys will belong to whoever sent them once callers can be told apart.
-    private static let scope = "anyone"
-
     let key: String
+    private let scope: String
 
     /// nil when the request has none.
-    package init?(_ headers: HTTPFields) throws(Problem) {
-        let values = headers[values: .idempotencyKey]
+    package init?(_ request: APIRequest) throws(Problem) {
+        let values = request.headers[values: .idempotencyKey]
         guard let key = values.first else { return nil }
         guard values.count == 1 else { throw .invalid(header: "Idempotency-Key", "given more than once") }
         let isVisible = key.utf8.allSatisfy { 0x21...0x7E ~= $0 }
@@ -22,6 +20,7 @@ package struct IdempotencyKey: Sendable {
                 header: "Idempotency-Key", "1 to \(Limits.keyBytesMax) characters of visible ASCII are taken")
         }
         self.key = key
+        scope = request.caller.idempotencyScope
     }
 
     /// - Parameters:
@@ -34,7 +33,7 @@ package struct IdempotencyKey: Sendable {
         for part in [Array("\(method.rawValue) \(path)\n".utf8), body] {
             part.withUnsafeBytes { digest.update(bufferPointer: $0) }
         }
-        return Idempotency(scope: Self.scope, key: key, requestDigest: Array(digest.finalize()), answer: answer.encoded)
+        return Idempotency(scope: scope, key: key, requestDigest: Array(digest.finalize()), answer: answer.encoded)
     }
 }
 

@@ -8,12 +8,16 @@ extension JSONWriter {
         object { json in json.members(of: job) }
     }
 
-    /// A job as the API shows it by itself, with payload, result, errors and steps.
-    package mutating func job(_ job: JobRecord) {
+    /// A job as the API shows it by itself, with its errors and steps.
+    ///
+    /// - Parameter withPayload: shows payload and result, too.
+    package mutating func job(_ job: JobRecord, withPayload: Bool) {
         object { json in
             json.members(of: job.summary)
-            json.member("payload", raw: job.payload)
-            json.member("result", raw: job.result)
+            if withPayload {
+                json.member("payload", raw: job.payload)
+                json.member("result", raw: job.result)
+            }
             json.member("errors") { json in json.array(job.errors) { json, error in json.error(error) } }
             json.member("steps") { json in json.array(job.steps) { json, step in json.step(step) } }
         }

@@ -35,7 +35,8 @@ struct ServeCommand: ContextCommand {
         let application = stores.serving(context.parts, settings.application(context.environment))
         let server = APIServer(
             configuration: configuration, ledger: stores.ledger, broker: stores.broker,
-            catalog: context.handlers(for: settings).catalog, routes: application.routes, logger: logger)
+            catalog: context.handlers(for: settings).catalog, routes: application.routes,
+            sessions: application.sessions, logger: logger)
         let check = StoreCheck(gate: StoreGate(stores: stores, logger: logger))
         do {
             try await ServiceRunner.run(

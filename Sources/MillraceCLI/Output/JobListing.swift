@@ -56,7 +56,7 @@ extension Listing where Row == JobRecord {
                 Column("RESULT") { $0.result.map { String(decoding: $0, as: UTF8.self) } ?? "-" },
                 Column("STEPS", lines: { $0.steps.isEmpty ? ["-"] : $0.steps.map(\.line) }),
                 Column("ERRORS", lines: { $0.errors.isEmpty ? ["-"] : $0.errors.flatMap(\.lines) }),
-            ], json: { $0.job($1) })
+            ], json: { $0.job($1, withPayload: true) })
     }
 }
 

@@ -20,7 +20,7 @@ struct BadInput: Sendable, CustomStringConvertible {
     var path = "/v1/jobs"
     var headers = [("Content-Type", "application/json")]
     var body: [UInt8]? = nil
-    /// The whole request, where it is not even HTTP; `{port}` stands for the server's port.
+    /// The whole request, where it is not even HTTP; `{key}` stands for a key that is good.
     var raw: String? = nil
     let status: Int
     /// The last part of the document's `type`; nil where the answer is not ours.

@@ -187,7 +187,8 @@ extension BadInputTable {
     ]
 
     private static func head(_ headers: String) -> String {
-        "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\(headers)\r\n\r\n"
+        "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+            + "Content-Type: application/json\r\n\(headers)\r\n\r\n"
     }
 }
 

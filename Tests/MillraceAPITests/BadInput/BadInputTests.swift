@@ -4,13 +4,14 @@ import FoundationEssentials
 import Testing
 
 /// Runs the table of bad input against a server with stores in memory, or, with `MILLRACE_TEST_API_PORT` in the
-/// environment, against whatever server listens on that port of 127.0.0.1.
+/// environment, against whatever server listens on that port of 127.0.0.1 and takes the key `MILLRACE_TEST_API_KEY`.
 @Suite("Bad input") struct BadInputTests {
+    private static let key = ProcessInfo.processInfo.environment["MILLRACE_TEST_API_KEY"]
     private static let port = ProcessInfo.processInfo.environment["MILLRACE_TEST_API_PORT"].flatMap { Int($0) }
 
     @Test func `every entry of the table is refused as it says`() async throws {
         if let port = Self.port {
-            try await Self.refuseAll(HTTPClient(port: port), BadInputTable.all.filter { !$0.needsPool })
+            try await Self.refuseAll(HTTPClient(port: port, key: Self.key), BadInputTable.all.filter { !$0.needsPool })
         } else {
             try await APIFixture.run { api in try await Self.refuseAll(api.client, BadInputTable.all) }
         }
@@ -27,7 +28,7 @@ import Testing
         do {
             reply =
                 if let raw = input.raw {
-                    try await client.send(raw: Array(raw.utf8))
+                    try await client.send(raw: Array(raw.replacing("{key}", with: client.key ?? "").utf8))
                 } else {
                     try await client.send(input.method, input.path, input.headers, input.body)
                 }

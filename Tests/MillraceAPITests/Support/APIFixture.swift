@@ -27,6 +27,7 @@ struct APIFixture: Sendable {
 
     let ledger: MemoryLedger
     let broker: MemoryBroker
+    /// With a key that may do everything.
     let client: HTTPClient
 
     static var catalog: JobCatalog {
@@ -44,10 +45,11 @@ struct APIFixture: Sendable {
         _ change: (inout APIServer.Configuration) -> Void = { _ in },
         wrapLedger: (MemoryLedger) -> any JobLedger = { $0 },
         wrapBroker: (MemoryBroker) -> any JobBroker = { $0 }, routes: [Route] = [],
-        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+        sessions: (any Authenticator)? = nil, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         _ test: (APIFixture) async throws -> Void
     ) async throws {
         let (ledger, broker) = (MemoryLedger(), MemoryBroker())
+        let key = try await ledger.makeKey([.admin])
         var configuration = APIServer.Configuration(port: 0)
         configuration.pools = [
             APIServer.Pool(name: "mail", fileCount: 2), APIServer.Pool(name: "photos", fileCount: 4),
@@ -57,7 +59,7 @@ struct APIFixture: Sendable {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(
             configuration: configuration, ledger: wrapLedger(ledger), broker: wrapBroker(broker), catalog: catalog,
-            routes: routes, logger: logger, onListening: { port.yield($0) })
+            routes: routes, sessions: sessions, logger: logger, onListening: { port.yield($0) })
         let services = ServiceGroup(services: [server], logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -66,7 +68,10 @@ struct APIFixture: Sendable {
             }
             if let port = await ports.first(where: { _ in true }) {
                 let host = configuration.host == "localhost" ? "127.0.0.1" : configuration.host
-                let fixture = APIFixture(ledger: ledger, broker: broker, client: HTTPClient(host: host, port: port))
+                let fixture = APIFixture(
+                    ledger: ledger, broker: broker, client: HTTPClient(host: host, port: port, key: key))
+                // A test that takes the ledger away does not mean the server that has never seen a key.
+                await eventually("the keys are read") { ledger.calls(of: .apiKeys) > 0 }
                 do {
                     try await test(fixture)
                 } catch {
@@ -77,6 +82,16 @@ struct APIFixture: Sendable {
             }
             try await group.waitForAll()
         }
+    }
+
+    /// A client with a key of its own; nil for none.
+    func client(_ key: String?) -> HTTPClient {
+        HTTPClient(host: client.host, port: client.port, key: key)
+    }
+
+    /// A client whose key allows this.
+    func client(_ scopes: Set<APIScope>, for queues: Set<QueueName>? = nil) async throws -> HTTPClient {
+        client(try await ledger.makeKey(scopes, for: queues))
     }
 
     /// Submits a job that takes any payload; returns its id.
@@ -108,6 +123,20 @@ struct APIFixture: Sendable {
     }
 
     private static let process = ProcessID(number: 7)
+}
+
+extension MemoryLedger {
+    /// Adds a key; the whole of it.
+    func makeKey(
+        _ scopes: Set<APIScope>, for queues: Set<QueueName>? = nil, rate: Int? = nil, expiresAt: Timestamp? = nil
+    ) async throws -> String {
+        let token = APIKeyToken()
+        try await addAPIKey(
+            APIKey(
+                id: token.id, name: "test", digest: token.digest, scopes: scopes, queues: queues,
+                requestsPerSecond: rate, createdAt: .now(), expiresAt: expiresAt))
+        return token.text
+    }
 }
 
 enum FixtureError: Error {

@@ -8,6 +8,8 @@ import NIOPosix
 struct HTTPClient: Sendable {
     var host = "127.0.0.1"
     let port: Int
+    /// Sent along with each request that says nothing of it; nil for none.
+    var key: String?
 
     /// Sends one request on a connection of its own.
     func send(
@@ -27,11 +29,12 @@ struct HTTPClient: Sendable {
         }
     }
 
-    /// The bytes of a request; `Host` and `Content-Length` are added where they are missing.
+    /// The bytes of a request; `Host`, the key and `Content-Length` are added where they are missing.
     func request(_ method: String, _ path: String, _ headers: [(String, String)], _ body: [UInt8]?) -> [UInt8] {
         var head = "\(method) \(path) HTTP/1.1\r\n"
         let names = Set(headers.map { $0.0.lowercased() })
         if !names.contains("host") { head += "Host: \(host):\(port)\r\n" }
+        if let key, !names.contains("authorization") { head += "Authorization: Bearer \(key)\r\n" }
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         if let body, !names.contains("content-length"), !names.contains("transfer-encoding") {
             head += "Content-Length: \(body.count)\r\n"

@@ -30,7 +30,8 @@ struct EmailFixture: ApplicationFixture {
             try await body(
                 EmailFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
-                    table: RouteTable(routes: EmailRoutes(files: files).routes),
+                    table: RouteTable(
+                        routes: EmailRoutes(files: files).routes, authenticators: [ClientOfQueue("email")]),
                     handlers: try Self.handlers(transport, folder)))
         }
     }

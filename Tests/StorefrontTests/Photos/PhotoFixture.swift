@@ -34,7 +34,9 @@ struct PhotoFixture: ApplicationFixture {
             try await body(
                 PhotoFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
-                    table: RouteTable(routes: PhotoRoutes(files: files).routes), handlers: handlers))
+                    table: RouteTable(
+                        routes: PhotoRoutes(files: files).routes, authenticators: [ClientOfQueue("photos")]),
+                    handlers: handlers))
         }
     }
 

@@ -65,7 +65,7 @@ import Testing
                 let reply = try await fixture.send(.get, try #require(variant["url"] as? String))
                 #expect(reply.status == 200)
                 #expect(reply.headers[.contentType] == "image/webp")
-                #expect(reply.headers[.cacheControl] == "public, max-age=31536000, immutable")
+                #expect(reply.headers[.cacheControl] == "private, max-age=31536000, immutable")
                 let shown = try SamplePicture(decoding: reply.body)
                 #expect(shown.width == variant["width"] as? Int)
                 #expect(shown.isNear(SamplePicture.red, 5, 5))

@@ -13,14 +13,22 @@ struct EmailRoutes: Sendable {
     /// The ledger, and the blobs that may be attached.
     let files: PhotoFiles
 
+    /// It takes an API key for the queue of mails; to whom one went is as much its payload as what it said.
     var routes: [Route] {
-        [
-            Route(.post, EmailAddresses.emails) { (request) throws(Problem) in try await submit(request) },
-            Route(.get, "\(EmailAddresses.emails)/{id}") { (request) throws(Problem) in try await show(request) },
-            Route(.get, "\(EmailAddresses.suppressions)/{address}") { (request) throws(Problem) in
+        let queue = AccessRule.Reach.queue(SendEmail.defaults.queue)
+        return [
+            Route(.post, EmailAddresses.emails, .scope(.submit, queue)) { (request) throws(Problem) in
+                try await submit(request)
+            },
+            Route(.get, "\(EmailAddresses.emails)/{id}", .scope(.readPayload, queue)) { (request) throws(Problem) in
+                try await show(request)
+            },
+            Route(.get, "\(EmailAddresses.suppressions)/{address}", .scope(.read, queue)) {
+                (request) throws(Problem) in
                 try await showSuppression(request)
             },
-            Route(.delete, "\(EmailAddresses.suppressions)/{address}") { (request) throws(Problem) in
+            Route(.delete, "\(EmailAddresses.suppressions)/{address}", .scope(.operate, queue)) {
+                (request) throws(Problem) in
                 try await liftSuppression(request)
             },
         ]
@@ -28,7 +36,7 @@ struct EmailRoutes: Sendable {
 
     private func submit(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
-        let key = try IdempotencyKey(request.headers)
+        let key = try IdempotencyKey(request)
         let (read, body) = try await request.withJSONObject(
             upTo: EmailLimits.requestBytesMax, known: EmailRequest.known
         ) { (members, faults) throws(Problem) -> EmailRequest? in

@@ -20,12 +20,21 @@ struct PhotoRoutes: Sendable {
         upload = PhotoUpload(files: files, slots: UploadSlots())
     }
 
+    /// Photos belong to nobody yet, so that it takes an API key for their queue to get at them.
     var routes: [Route] {
-        [
-            Route(.post, PhotoAddress.all) { (request) throws(Problem) in try await upload.take(request) },
-            Route(.get, "\(PhotoAddress.all)/{id}") { (request) throws(Problem) in try await show(request) },
-            Route(.delete, "\(PhotoAddress.all)/{id}") { (request) throws(Problem) in try await delete(request) },
-            Route(.get, "\(PhotoAddress.all)/{id}/{variant}") { (request) throws(Problem) in
+        let queue = AccessRule.Reach.queue(StorePhoto.defaults.queue)
+        return [
+            Route(.post, PhotoAddress.all, .scope(.submit, queue)) { (request) throws(Problem) in
+                try await upload.take(request)
+            },
+            Route(.get, "\(PhotoAddress.all)/{id}", .scope(.read, queue)) { (request) throws(Problem) in
+                try await show(request)
+            },
+            Route(.delete, "\(PhotoAddress.all)/{id}", .scope(.operate, queue)) { (request) throws(Problem) in
+                try await delete(request)
+            },
+            Route(.get, "\(PhotoAddress.all)/{id}/{variant}", .scope(.readPayload, queue)) {
+                (request) throws(Problem) in
                 try await variant(request)
             },
         ]
@@ -56,7 +65,7 @@ struct PhotoRoutes: Sendable {
             ? Answer(status: .notModified)
             : Answer(body: try await body(digest, of: id, request), contentType: "image/webp")
         answer.headers[.eTag] = "\"\(digest)\""
-        answer.headers[.cacheControl] = "public, max-age=31536000, immutable"
+        answer.headers[.cacheControl] = "private, max-age=31536000, immutable"
         return answer
     }
 

@@ -26,7 +26,7 @@ struct PhotoUpload: Sendable {
         let blob: any StagedBlob
         do throws(Problem) {
             _ = try request.query()
-            key = try IdempotencyKey(request.headers)
+            key = try IdempotencyKey(request)
             guard slots.take() else {
                 throw .overloaded("\(PhotoLimits.uploadsMax) uploads are under way already")
             }

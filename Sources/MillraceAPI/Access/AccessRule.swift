@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+package import Millrace
+
+/// Who may use a route.
+package enum AccessRule: Sendable, Equatable {
+    /// Everybody.
+    case open
+    /// A program whose key has this scope.
+    case scope(APIScope, Reach = .ownQueues)
+    /// A user of the application. The route itself keeps to the objects of that user.
+    case user
+
+    /// What of the mill a route touches.
+    package enum Reach: Sendable, Equatable {
+        /// What is in the queues of the key; the route itself keeps all else from it, as if it were not there.
+        case ownQueues
+        /// This queue: the key has to be for it.
+        case queue(QueueName)
+        /// What belongs to no queue: a key that is for some queues only is refused.
+        case allQueues
+    }
+
+    /// - Throws: the problem to answer with, unless the caller may use the route.
+    func check(_ caller: Caller) throws(Problem) {
+        switch (self, caller) {
+        case (.open, _), (.user, .user): return
+        case (.scope(let scope, let reach), .key(let key)):
+            guard key.allows(scope) else { throw .missingScope(scope) }
+            switch reach {
+            case .ownQueues: return
+            case .queue(let queue):
+                guard key.isFor(queue) else { throw Problem(.missingScope, "this key is not for the queue \(queue)") }
+            case .allQueues:
+                guard key.queues == nil else {
+                    throw Problem(.missingScope, "this key is for certain queues, and this concerns all of them")
+                }
+            }
+        case (.user, _): throw Problem(.missingScope, "this is for the application's users, not for API keys")
+        case (.scope(let scope, _), _): throw .missingScope(scope)
+        }
+    }
+}
+
+/// Finds out who sends a request, and whether that one may.
+struct Doorkeeper: Sendable {
+    let authenticators: [any Authenticator]
+
+    /// - Throws: 401 without a good token, 403 when the rule does not let its bearer in.
+    func admit(_ request: APIRequest, by rule: AccessRule) async throws(Problem) -> Caller {
+        if rule == .open { return .anyone }
+        let token = try Self.token(request)
+        for authenticator in authenticators {
+            if let caller = try await authenticator.caller(bearing: token) {
+                try rule.check(caller)
+                return caller
+            }
+        }
+        throw .unauthenticated("the token is not known, has expired or was revoked", isTokenAtFault: true)
+    }
+
+    private static func token(_ request: APIRequest) throws(Problem) -> String {
+        let values = request.headers[values: .authorization]
+        guard let value = values.first else {
+            throw .unauthenticated(
+                "this request needs a key: Authorization: Bearer mr_…; `millrace keys create` makes one",
+                isTokenAtFault: false)
+        }
+        guard values.count == 1 else {
+            throw .unauthenticated("the header Authorization is there more than once", isTokenAtFault: true)
+        }
+        let parts = value.split(separator: " ")
+        guard parts.count == 2, parts[0].lowercased() == "bearer", parts[1].utf8.count <= APILimits.tokenBytesMax else {
+            throw .unauthenticated("the header Authorization is not: Bearer and a token", isTokenAtFault: true)
+        }
+        return String(parts[1])
+    }
+}
+
+extension Problem {
+    /// - Parameter isTokenAtFault: there was one, and it is no good.
+    package static func unauthenticated(_ detail: String, isTokenAtFault: Bool) -> Problem {
+        var problem = Problem(.unauthenticated, detail)
+        problem.challenge = isTokenAtFault ? "Bearer error=\"invalid_token\"" : "Bearer"
+        return problem
+    }
+
+    static func missingScope(_ scope: APIScope) -> Problem {
+        var problem = Problem(.missingScope, "this needs an API key with the scope \(scope.rawValue)")
+        problem.scope = scope
+        problem.challenge = "Bearer error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
+        return problem
+    }
+
+    static func tooManyRequests(_ limit: Int, wait: Duration) -> Problem {
+        var problem = Problem(.tooManyRequests, "this key has more than \(limit) requests a second")
+        problem.retryAfter = max(1, Int((wait.milliseconds + 999) / 1000))
+        return problem
+    }
+}
