@@ -5,20 +5,26 @@ import Millrace
 extension APIServer {
     /// Where the API listens, and how much it takes on.
     public struct Configuration: Sendable {
-        /// A loopback address or `localhost`; any other is refused when the server starts. Default 127.0.0.1.
+        /// An address of this machine, or a name of one. Default 127.0.0.1. Without ``tls`` any but a loopback address is
+        /// refused when the server starts, unless ``allowsPlaintext``.
         public var host: String
         /// 0 = any free port. Default 8080.
         public var port: Int
         /// Names besides those of loopback under which clients may address the server, as in the `Host` header. Default
-        /// none.
+        /// none; then a server that listens on other than loopback answers to any name.
         public var hostNames: [String]
+        /// What it speaks TLS with. Default nil: it does not.
+        public var tls: TLSFiles?
+        /// Whether keys may travel unencrypted on other than loopback, as between a proxy that speaks TLS and this server.
+        /// Default false.
+        public var allowsPlaintext: Bool
         /// Requests a second, and in a row, that are taken from a key which has no rate of its own. Default 100,000.
         public var requestsPerSecond: Int
         /// How long keys are honoured that were read before the ledger went away. Default 1 h.
         public var keyOutageMax: Duration
         /// Connections at a time; more wait in the kernel's queue. Default 1000, each takes a file descriptor.
         public var connectionsMax: Int
-        /// For a request's head as a whole, and between two requests. Default 30 s.
+        /// For a request's head as a whole, the handshake of TLS, and between two requests. Default 30 s.
         public var idleTimeout: Duration
         /// For a request's body as a whole. Default 60 s.
         public var bodyDeadline: Duration
@@ -40,8 +46,8 @@ extension APIServer {
         public var pools: [Pool]
 
         public init(
-            host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [],
-            requestsPerSecond: Int = 100_000, keyOutageMax: Duration = .seconds(3600),
+            host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], tls: TLSFiles? = nil,
+            allowsPlaintext: Bool = false, requestsPerSecond: Int = 100_000, keyOutageMax: Duration = .seconds(3600),
             connectionsMax: Int = 1000, idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60),
             bodyRateMin: Int = 32 * 1024,
             answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
@@ -51,6 +57,8 @@ extension APIServer {
             self.host = host
             self.port = port
             self.hostNames = hostNames
+            self.tls = tls
+            self.allowsPlaintext = allowsPlaintext
             self.requestsPerSecond = requestsPerSecond
             self.keyOutageMax = keyOutageMax
             self.connectionsMax = connectionsMax
@@ -63,6 +71,19 @@ extension APIServer {
             self.waitersMax = waitersMax
             self.waitPollInterval = waitPollInterval
             self.pools = pools
+        }
+    }
+
+    /// Who the server is, in TLS's terms; read when it starts.
+    public struct TLSFiles: Sendable, Equatable {
+        /// A file of PEM certificates: the server's own, then those between it and the authority.
+        public var certificatePath: String
+        /// A file with the PEM of its private key, without a passphrase.
+        public var keyPath: String
+
+        public init(certificatePath: String, keyPath: String) {
+            self.certificatePath = certificatePath
+            self.keyPath = keyPath
         }
     }
 

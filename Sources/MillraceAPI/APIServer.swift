@@ -2,9 +2,11 @@
 
 import Hummingbird
 import HummingbirdCore
+import HummingbirdTLS
 package import Logging
 package import Millrace
 import NIOCore
+import NIOSSL
 public import ServiceLifecycle
 
 #if canImport(Glibc)
@@ -15,8 +17,8 @@ public import ServiceLifecycle
 
 /// The HTTP API: accepts jobs, tells what became of them, and lets operators see to queues and pools.
 ///
-/// Each route says who may use it; all but a few need an API key. As keys travel unencrypted it listens on loopback
-/// addresses only.
+/// Each route says who may use it; all but a few need an API key. Keys travel unencrypted on loopback only, unless the
+/// configuration says otherwise.
 ///
 /// A graceful shutdown takes no new connections, finishes the requests under way, and ends those that only wait.
 public struct APIServer: Service {
@@ -56,10 +58,11 @@ public struct APIServer: Service {
             + JobRoutes(stores: stores, waiter: waiter).routes + QueueRoutes(stores: stores, catalog: catalog).routes
             + PoolRoutes(stores: stores, pools: configuration.pools).routes + HealthRoutes(stores: stores).routes
         ownRoutes = described + [OpenAPIDocument.route(describing: described)]
+        let answersToAnyName = configuration.hostNames.isEmpty && LoopbackAddress.bindable(configuration.host) == nil
         responder = Responder(
             table: RouteTable(
                 routes: ownRoutes + routes, authenticators: [keyRing] + (sessions.map { [$0] } ?? [])),
-            originRule: OriginRule(allowedNames: configuration.hostNames),
+            originRule: OriginRule(allowedNames: answersToAnyName ? nil : configuration.hostNames),
             budget: BodyBudget(limit: configuration.bodyBytesMax), logger: logger)
         self.configuration = configuration
         self.logger = logger
@@ -69,10 +72,15 @@ public struct APIServer: Service {
     /// Serves until the service group shuts down.
     /// - Throws: ``APIError`` when the address cannot be listened on.
     public func run() async throws {
-        guard let host = LoopbackAddress.bindable(configuration.host) else {
-            throw APIError(.addressRefused, "\(configuration.host) is not loopback, and keys would travel unencrypted")
+        let loopback = LoopbackAddress.bindable(configuration.host)
+        guard loopback != nil || configuration.tls != nil || configuration.allowsPlaintext else {
+            throw APIError(
+                .addressRefused,
+                "\(configuration.host) is not loopback, and keys would travel unencrypted: give the API a certificate, or "
+                    + "allow plaintext where a proxy speaks TLS for it")
         }
-        let application = application(host)
+        let host = loopback ?? configuration.host
+        let application = try application(host)
         let (waiter, keyRing) = (waiter, keyRing)
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -92,7 +100,7 @@ public struct APIServer: Service {
         }
     }
 
-    private func application(_ host: String) -> Application<Responder> {
+    private func application(_ host: String) throws(APIError) -> Application<Responder> {
         let configuration = configuration
         let onListening = onListening
         let channel = HTTP1Channel.Configuration(
@@ -107,16 +115,34 @@ public struct APIServer: Service {
         // Hummingbird tells of its connections and of every start at info; this server has lines of its own.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
+        let scheme = configuration.tls == nil ? "http" : "https"
         return Application(
-            responder: responder, server: .http1(configuration: channel),
+            responder: responder, server: try server(channel),
             configuration: ApplicationConfiguration(
                 address: .hostname(host, port: configuration.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax, logger: quiet)),
             onServerRunning: { [logger] channel in
                 let port = channel.localAddress?.port ?? configuration.port
-                logger.info("listening", metadata: [.address: "http://\(host):\(port)"])
+                logger.info("listening", metadata: [.address: "\(scheme)://\(host):\(port)"])
                 await onListening(port)
             },
             logger: quiet)
+    }
+
+    private func server(_ channel: HTTP1Channel.Configuration) throws(APIError) -> HTTPServerBuilder {
+        guard let files = configuration.tls else { return .http1(configuration: channel) }
+        do {
+            var tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificatePath).map { .certificate($0) },
+                privateKey: .privateKey(try NIOSSLPrivateKey(file: files.keyPath, format: .pem)))
+            tls.minimumTLSVersion = .tlsv12
+            tls.applicationProtocols = ["http/1.1"]
+            // The context is made once the server is set up, where its errors would pass for those of the address.
+            _ = try NIOSSLContext(configuration: tls)
+            return try .tls(.http1(configuration: channel), tlsConfiguration: tls)
+        } catch {
+            throw APIError(
+                .certificateRefused, "TLS with \(files.certificatePath) and \(files.keyPath) is not possible: \(error)")
+        }
     }
 }

@@ -259,13 +259,31 @@ import Testing
         }
     }
 
-    @Test func `an address that others can reach is refused`() async throws {
+    @Test func `an address that others can reach wants TLS, or leave to do without`() async throws {
+        try await APIFixture.run({
+            $0.host = "0.0.0.0"
+            $0.allowsPlaintext = true
+        }) { api in
+            // Whatever it is called by there.
+            let reply = try await api.client.send("GET", "/v1/queues", [("Host", "mill.example.com")])
+            #expect(reply.status == 200)
+        }
         for host in ["0.0.0.0", "10.1.2.3", "example.com"] {
             await #expect {
                 try await APIFixture.run({ $0.host = host }) { _ in }
             } throws: { error in
                 (error as? APIError)?.code == .addressRefused && "\(error)".contains(host)
             }
+        }
+    }
+
+    @Test func `a certificate that is none ends the server with its name`() async throws {
+        await #expect {
+            try await APIFixture.run({
+                $0.tls = APIServer.TLSFiles(certificatePath: "/nowhere/server.pem", keyPath: "/nowhere/server.key")
+            }) { _ in }
+        } throws: { error in
+            (error as? APIError)?.code == .certificateRefused && "\(error)".contains("/nowhere/server.pem")
         }
     }
 

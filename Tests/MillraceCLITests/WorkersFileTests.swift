@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Millrace
+import MillraceAPI
 import Testing
 
 @testable import MillraceCLI
@@ -68,6 +69,18 @@ struct WorkersFileTests {
         #expect(try WorkersFileReader.load(file.path).maildir == "\(folder)mail")
     }
 
+    @Test func `certificate and key are relative to the folder of the file, and of no use alone`() throws {
+        let file = try TemporaryFile("api: {tls_certificate: a.pem, tls_key: /etc/b.key}")
+        let folder = file.path.prefix(through: try #require(file.path.lastIndex(of: "/")))
+
+        #expect(
+            try WorkersFileReader.load(file.path).api.tls
+                == APIServer.TLSFiles(certificatePath: "\(folder)a.pem", keyPath: "/etc/b.key"))
+        for text in ["api: {tls_key: a}", "api: {tls_certificate: a}"] {
+            #expect(faults(of: text).first?.contains("are of no use without each other") == true)
+        }
+    }
+
     @Test(arguments: ["~", "[a]", "{a: b}", "\"a\\nb\"", "'\(String(repeating: "x", count: 1025))'"])
     func `a folder of blobs that is no path is told with its line`(value: String) {
         let found = faults(of: "diagnostics: false\nblobs: \(value)\n")
@@ -90,7 +103,14 @@ struct WorkersFileTests {
             diagnostics: true
             retention: 30d
             retention_size: 20GiB
-            api: {host: 0.0.0.0, port: 80, database_connections: 12}
+            api:
+              host: 0.0.0.0
+              port: 80
+              host_names: [mill.example.com, mill]
+              tls_certificate: /etc/ssl/mill.pem
+              tls_key: /etc/ssl/mill.key
+              plaintext: true
+              database_connections: 12
             pools:
               photos:
                 queues: [photos, default]
@@ -102,7 +122,12 @@ struct WorkersFileTests {
               email: {queues: ["email"], count: 0}
             """)
 
-        #expect(file.api == WorkersFile.APISettings(host: "0.0.0.0", port: 80, databaseConnections: 12))
+        #expect(
+            file.api
+                == WorkersFile.APISettings(
+                    host: "0.0.0.0", port: 80, hostNames: ["mill.example.com", "mill"],
+                    tls: APIServer.TLSFiles(certificatePath: "/etc/ssl/mill.pem", keyPath: "/etc/ssl/mill.key"),
+                    plaintext: true, databaseConnections: 12))
         #expect(file.retention == .seconds(30 * 86_400))
         #expect(file.retentionSize == ByteCount(bytes: 20 << 30))
         #expect(file.pools.map(\.name) == ["photos", "email"])

@@ -9,28 +9,38 @@ import HTTPTypes
 /// own server. So a request must name this server by a loopback name (or one that the operator has allowed), and one
 /// that a browser sends on behalf of another site is refused.
 struct OriginRule: Sendable {
-    private let names: Set<String>
+    /// nil for any.
+    private let names: Set<String>?
 
-    init(allowedNames: [String]) {
-        names = Set(allowedNames.map { $0.lowercased() }).union(["localhost", "[::1]"])
+    /// - Parameter allowedNames: besides those of loopback; nil for any name. Then what keeps pages out is that they know no
+    ///   key.
+    init(allowedNames: [String]?) {
+        names = allowedNames.map { Set($0.map { $0.lowercased() }).union(["localhost", "[::1]"]) }
     }
 
     func check(_ request: HTTPRequest) throws(Problem) {
         if let authority = request.authority, !authority.isEmpty, !isAllowed(Self.host(of: authority)) {
-            throw Problem(.foreignOrigin, "this server is not \(authority.quoted); it answers on loopback names only")
+            throw Problem(
+                .foreignOrigin,
+                "this server is not \(authority.quoted); it answers to the names of loopback and those in api.host_names"
+            )
         }
         if let site = request.headerFields[.secFetchSite], site != "same-origin", site != "none" {
             throw Problem(.foreignOrigin, "a page of another site may not use this API")
         }
-        if let origin = request.headerFields[.origin],
-            origin.lowercased() != "http://\(request.authority ?? "")".lowercased()
-        {
+        if let origin = request.headerFields[.origin], !Self.isOwn(origin, of: request) {
             throw Problem(.foreignOrigin, "a page of \(origin.quoted) may not use this API")
         }
     }
 
+    /// A proxy in front may speak TLS where this server does not.
+    private static func isOwn(_ origin: String, of request: HTTPRequest) -> Bool {
+        let authority = (request.authority ?? "").lowercased()
+        return ["http://", "https://"].contains { origin.lowercased() == $0 + authority }
+    }
+
     private func isAllowed(_ host: String) -> Bool {
-        names.contains(host) || LoopbackAddress.isIPv4(host)
+        names.map { $0.contains(host) || LoopbackAddress.isIPv4(host) } ?? true
     }
 
     /// Without the port, in lower case.

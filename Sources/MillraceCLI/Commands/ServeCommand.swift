@@ -16,6 +16,11 @@ struct ServeCommand: ContextCommand {
     var host: String?
     @Option(help: "The port to listen on, 1 to 65535. Default: that of workers.yml.")
     var port: Int?
+    @Flag(
+        help:
+            "Listens without TLS on other than loopback too: for a proxy that speaks TLS. Default: as workers.yml says."
+    )
+    var plaintext = false
 
     func validate() throws {
         if let port, !(1...65_535).contains(port) {
@@ -30,7 +35,8 @@ struct ServeCommand: ContextCommand {
         let options = StoreOptions(databaseConnections: settings.api.databaseConnections, usesTransactions: true)
         let stores = try context.openStores(StoreAddresses(environment: context.environment), options, logger)
         let configuration = APIServer.Configuration(
-            host: host ?? settings.api.host, port: port ?? settings.api.port,
+            host: host ?? settings.api.host, port: port ?? settings.api.port, hostNames: settings.api.hostNames,
+            tls: settings.api.tls, allowsPlaintext: plaintext || settings.api.plaintext,
             pools: settings.pools.map { APIServer.Pool(name: $0.name, fileCount: $0.count) })
         let application = stores.serving(context.parts, settings.application(context.environment))
         let server = APIServer(
@@ -51,10 +57,17 @@ struct ServeCommand: ContextCommand {
 
     /// Trying again does not help, which `up` takes from the exit code.
     private static func refusal(_ error: APIError, port: Int) -> CommandError {
-        guard error.code == .portTaken else { return CommandError(.usage, error.message) }
-        return CommandError(
-            .usage,
-            "\(error.message): stop what listens there (ss -ltnp 'sport = :\(port)' names it), or choose another port "
-                + "with --port or api.port in workers.yml")
+        let advice: String
+        switch error.code {
+        case .addressRefused: advice = ": api.tls_certificate and api.tls_key, or api.plaintext, in workers.yml"
+        case .portTaken: advice = Self.adviceOnPort(port)
+        default: advice = ""
+        }
+        return CommandError(.usage, error.message + advice)
+    }
+
+    private static func adviceOnPort(_ port: Int) -> String {
+        ": stop what listens there (ss -ltnp 'sport = :\(port)' names it), or choose another port with --port or api.port "
+            + "in workers.yml"
     }
 }

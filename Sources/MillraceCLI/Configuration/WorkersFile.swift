@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Millrace
+import MillraceAPI
 
 /// What `workers.yml` says: the API and the pools of worker processes that `millrace up` runs.
 ///
@@ -29,10 +30,16 @@ struct WorkersFile: Sendable, Equatable {
     var pools = [PoolSettings(name: "default")]
 
     struct APISettings: Sendable, Equatable {
-        /// The address that it listens on, a loopback one. Default `127.0.0.1`.
+        /// The address that it listens on. Default `127.0.0.1`.
         var host = "127.0.0.1"
         /// 1…65535. Default 8080.
         var port = 8080
+        /// Names besides those of loopback by which clients may call it, at most 32. Default none.
+        var hostNames: [String] = []
+        /// PEM files for TLS; in the file as ``WorkersFile/blobs`` is. Default none: no TLS.
+        var tls: APIServer.TLSFiles?
+        /// Whether it may listen on other than loopback without TLS. Default false.
+        var plaintext = false
         /// Connections to PostgreSQL at most, 4…200; half of them for transactions of the application's own. Default 10.
         var databaseConnections = 10
     }

@@ -2,12 +2,15 @@
 
 import FoundationEssentials
 import Millrace
+import MillraceAPI
 import Yams
 
 /// Reads and checks `workers.yml`.
 enum WorkersFileReader {
     static let keys = ["diagnostics", "api", "blobs", "maildir", "retention", "retention_size", "pools"]
-    static let apiKeys = ["host", "port", "database_connections"]
+    static let apiKeys = [
+        "host", "port", "host_names", "tls_certificate", "tls_key", "plaintext", "database_connections",
+    ]
     static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections", "memory"]
     private static let bytesMax = 1 << 20
 
@@ -26,8 +29,13 @@ enum WorkersFileReader {
             throw CommandError(.usage, "\(file): is not UTF-8")
         }
         var settings = try parse(text, named: file)
-        if !settings.blobs.hasPrefix("/") { settings.blobs = folder(of: file) + settings.blobs }
-        if !settings.maildir.hasPrefix("/") { settings.maildir = folder(of: file) + settings.maildir }
+        let folder = folder(of: file)
+        func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
+        settings.blobs = absolute(settings.blobs)
+        settings.maildir = absolute(settings.maildir)
+        settings.api.tls = settings.api.tls.map {
+            APIServer.TLSFiles(certificatePath: absolute($0.certificatePath), keyPath: absolute($0.keyPath))
+        }
         return settings
     }
 
@@ -83,12 +91,30 @@ enum WorkersFileReader {
             api.host = host
         }
         if let node = members["port"], let port = reader.integer(node, "api.port: ", in: 1...65_535) { api.port = port }
+        if let node = members["host_names"] {
+            let names = reader.list(node, "api.host_names: ", of: "host names", countMax: 32) ?? []
+            api.hostNames = names.compactMap { reader.word($0, "api.host_names: ", "a host name") }
+        }
+        api.tls = readTLS(node, members, &reader)
+        if let node = members["plaintext"] { api.plaintext = reader.bool(node, "api.plaintext: ") ?? false }
         if let node = members["database_connections"],
             let connections = reader.integer(node, "api.database_connections: ", in: StoreOptions.connectionsRange)
         {
             api.databaseConnections = connections
         }
         return api
+    }
+
+    private static func readTLS(
+        _ api: Node, _ members: [String: Node], _ reader: inout YAMLReader
+    ) -> APIServer.TLSFiles? {
+        let certificate = members["tls_certificate"].map { reader.path($0, "api.tls_certificate: ", "a file's path") }
+        let key = members["tls_key"].map { reader.path($0, "api.tls_key: ", "a file's path") }
+        if (certificate == nil) != (key == nil) {
+            reader.fail(api, "api: tls_certificate and tls_key are of no use without each other")
+        }
+        guard let certificate = certificate ?? nil, let key = key ?? nil else { return nil }
+        return APIServer.TLSFiles(certificatePath: certificate, keyPath: key)
     }
 
     private static func readPools(_ node: Node, _ reader: inout YAMLReader) -> [WorkersFile.PoolSettings] {

@@ -99,10 +99,10 @@ struct YAMLReader {
     }
 
     /// A path of up to 1024 bytes, without control characters.
-    mutating func path(_ node: Node, _ path: String) -> String? {
+    mutating func path(_ node: Node, _ path: String, _ expected: String = "a folder's path") -> String? {
         guard let text = text(of: node), 1...1024 ~= text.utf8.count,
             text.unicodeScalars.allSatisfy({ $0.value >= 32 && $0.value != 127 })
-        else { return refuse(node, path, "a folder's path") }
+        else { return refuse(node, path, expected) }
         return text
     }
 
