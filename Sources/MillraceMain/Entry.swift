@@ -34,7 +34,7 @@ extension ApplicationParts {
             let payments = Payments(environment: settings.environment).routes(ledger: ledger)
             return Serving(
                 routes: photos.routes + EmailDelivery(settings).routes(ledger) + payments + accounts.routes,
-                services: photos.services + accounts.services)
+                services: photos.services + accounts.services, sessions: accounts.sessions)
         })
 }
 

@@ -18,35 +18,80 @@ import Testing
         ("GET /v1/emails/{id}", .scope(.readPayload, .queue("email"))),
         ("GET /v1/suppressions/{address}", .scope(.read, .queue("email"))),
         ("DELETE /v1/suppressions/{address}", .scope(.operate, .queue("email"))),
+        ("POST /v1/payments", .scope(.submit, .queue("payments"))),
+        ("GET /v1/payments/{id}", .scope(.readPayload, .queue("payments"))),
+        ("POST /v1/refunds", .scope(.submit, .queue("payments"))),
+        ("POST /v1/webhooks/stripe", .open),
+        ("POST /v1/users", .open),
+        ("POST /v1/login", .open),
+        ("POST /v1/logout", .user),
+        ("POST /v1/password-reset", .open),
+        ("POST /v1/password-reset/confirm", .open),
     ]
+
+    private static func routes(_ fixture: PhotoFixture) -> [Route] {
+        PhotoRoutes(files: fixture.files).routes + EmailRoutes(files: fixture.files).routes
+            + Payments(nil).routes(ledger: fixture.ledger)
+            + Accounts().serving(ledger: fixture.ledger, logger: PhotoDatabase.logger).routes
+    }
+
+    /// The status of the answer to each route that is not open, to somebody.
+    private static func statuses(for caller: any Authenticator) async throws -> [String: Int] {
+        var statuses: [String: Int] = [:]
+        try await PhotoFixture.with { fixture in
+            let table = RouteTable(routes: routes(fixture), authenticators: [caller])
+            let asked = PhotoFixture(
+                folder: fixture.folder, database: fixture.database, ledger: fixture.ledger, files: fixture.files,
+                table: table, handlers: fixture.handlers)
+            for (route, rule) in rules where rule != .open {
+                let parts = route.split(separator: " ")
+                let method = try #require(HTTPRequest.Method(rawValue: String(parts[0])))
+                let path = parts[1].replacing("{id}", with: "01a20528-b155-7bc3-8c3f-1f17f7340084")
+                    .replacing("{variant}", with: "256.webp").replacing("{address}", with: "a@example.org")
+                statuses[route] = try await asked.send(method, String(path)).status
+            }
+        }
+        return statuses
+    }
 
     @Test func `the routes are those of the table, each with its rule`() async throws {
         try await PhotoFixture.with { fixture in
-            let routes = PhotoRoutes(files: fixture.files).routes + EmailRoutes(files: fixture.files).routes
-            let found = routes.map { "\($0.method) \($0.pattern): \($0.access)" }
+            let found = Self.routes(fixture).map { "\($0.method) \($0.pattern): \($0.access)" }
 
             #expect(found.sorted() == Self.rules.map { "\($0): \($1)" }.sorted())
         }
     }
 
     @Test func `a key for another queue gets at none of them`() async throws {
-        try await PhotoFixture.with { fixture in
-            let table = RouteTable(
-                routes: PhotoRoutes(files: fixture.files).routes + EmailRoutes(files: fixture.files).routes,
-                authenticators: [ClientOfQueue("default")])
-            let elsewhere = PhotoFixture(
-                folder: fixture.folder, database: fixture.database, ledger: fixture.ledger, files: fixture.files,
-                table: table, handlers: fixture.handlers)
-            for (route, _) in Self.rules {
-                let parts = route.split(separator: " ")
-                let method = try #require(HTTPRequest.Method(rawValue: String(parts[0])))
-                let path = parts[1].replacing("{id}", with: "01a20528-b155-7bc3-8c3f-1f17f7340084")
-                    .replacing("{variant}", with: "256.webp").replacing("{address}", with: "a@example.org")
-
-                let reply = try await elsewhere.send(method, String(path))
-
-                #expect(reply.status == 403, "\(route)")
-            }
+        for (route, status) in try await Self.statuses(for: ClientOfQueue("default")) {
+            #expect(status == 403, "\(route)")
         }
     }
+
+    @Test func `a user gets at those for users alone, and a key does not`() async throws {
+        let (ofUser, ofKey) = (try await Self.statuses(for: AnyUser()), try await Self.statuses(for: AnyKey()))
+        for (route, rule) in Self.rules where rule != .open {
+            #expect((ofUser[route] == 403) == (rule != .user), "\(route)")
+            #expect((ofKey[route] == 403) == (rule == .user), "\(route)")
+        }
+    }
+
+    @Test func `without a token all but the open ones are closed`() async throws {
+        for (route, status) in try await Self.statuses(for: Nobody()) { #expect(status == 401, "\(route)") }
+    }
+}
+
+private struct AnyUser: Authenticator {
+    func caller(bearing token: String) async throws(Problem) -> Caller? { .user("\(UserID())") }
+}
+
+private struct AnyKey: Authenticator {
+    func caller(bearing token: String) async throws(Problem) -> Caller? {
+        guard let id = APIKeyID("abcd1234") else { return nil }
+        return .key(APIKey(id: id, name: token, digest: [], scopes: [.admin], queues: nil, createdAt: .now()))
+    }
+}
+
+private struct Nobody: Authenticator {
+    func caller(bearing token: String) async throws(Problem) -> Caller? { nil }
 }

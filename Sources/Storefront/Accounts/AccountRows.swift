@@ -99,7 +99,7 @@ enum AccountRows {
     }
 
     /// The user of a session, which is thereby used; nil when it has ended.
-    static func useSession(_ token: SecretToken, in transaction: LedgerTransaction) throws -> User? {
+    static func useSession(_ token: SecretToken, in transaction: LedgerTransaction) throws -> UserID? {
         let rows = try transaction.query(
             StorefrontStatements.findSession,
             [
@@ -107,12 +107,11 @@ enum AccountRows {
                 .int8(AccountLimits.sessionExactness.milliseconds),
             ]
         ).rows
-        return try rows.first.map { try User($0) }
+        return try rows.first.flatMap { UserID(bytes: try $0.uuid("user_id")) }
     }
 
-    /// False when there is no such session.
-    static func closeSession(_ token: SecretToken, in transaction: LedgerTransaction) throws -> Bool {
-        try transaction.query(StorefrontStatements.deleteSession, [.bytea(token.digest)]).affectedRows > 0
+    static func closeSession(_ token: SecretToken, in transaction: LedgerTransaction) throws {
+        try transaction.query(StorefrontStatements.deleteSession, [.bytea(token.digest)])
     }
 
     static func remember(_ device: SecretToken, of id: UserID, in transaction: LedgerTransaction) throws {

@@ -11,7 +11,7 @@ package import ServiceLifecycle
 /// ```swift
 /// let accounts = Accounts()
 /// accounts.register(in: &handlers)                                   // worker and API
-/// let (routes, services) = accounts.serving(ledger: ledger, logger: logger)   // API
+/// let serving = accounts.serving(ledger: ledger, logger: logger)      // API
 /// ```
 ///
 /// Its tables are those of ``StorefrontSchema``.
@@ -31,12 +31,14 @@ package struct Accounts: Sendable {
         handlers.register(ResetPassword.self) { job, context in try await job.run(context) }
     }
 
-    /// What the process of the API runs: routes, and services beside them.
-    package func serving(ledger: PostgresLedger, logger: Logger) -> (routes: [Route], services: [any Service]) {
-        let (hasher, sessions) = (PasswordHasher(), Sessions(ledger: ledger))
+    /// What the process of the API runs: routes, services beside them, and who tells users by their tokens.
+    package func serving(
+        ledger: PostgresLedger, logger: Logger
+    ) -> (routes: [Route], services: [any Service], sessions: any Authenticator) {
+        let (hasher, sessions) = (PasswordHasher(), Sessions(ledger: ledger, logger: logger))
         let routes =
             LoginRoutes(ledger: ledger, hasher: hasher, limits: limits, sessions: sessions).routes
             + PasswordResetRoutes(ledger: ledger, hasher: hasher, limits: limits).routes
-        return (routes, [AccountPruner(ledger: ledger, logger: logger)])
+        return (routes, [AccountPruner(ledger: ledger, logger: logger)], sessions)
     }
 }

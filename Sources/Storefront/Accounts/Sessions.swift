@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import HTTPTypes
+import Logging
 import Millrace
 import MillraceAPI
 import MillracePostgres
@@ -9,38 +9,26 @@ import MillracePostgres
 ///
 /// A token comes in the header `Authorization: Bearer …`, never in a cookie: a browser sends none by itself, so no other
 /// site's page can make it act for its user.
-struct Sessions: Sendable {
+struct Sessions: Authenticator {
     private static let timeout: Duration = .seconds(5)
 
     let ledger: PostgresLedger
+    let logger: Logger
 
-    /// The user for whom a request is carried out, whose session is thereby used.
-    /// - Throws: a problem, 401, for a request without a token, and for a token whose session has ended.
-    func user(of request: APIRequest) async throws(Problem) -> User {
-        let token = try Self.token(of: request)
-        let user = try await Problem.told(request.logger) {
+    /// The user whose session it is, which is thereby used.
+    func caller(bearing token: String) async throws(Problem) -> Caller? {
+        guard let token = SecretToken(token, for: .session) else { return nil }
+        let user = try await Problem.told(logger) {
             try await ledger.transaction(timeout: Self.timeout) { try AccountRows.useSession(token, in: $0) }
         }
-        guard let user else { throw .loggedOut }
-        return user
+        return user.map { .user("\($0)") }
     }
 
-    /// Ends the session of a request.
-    /// - Throws: a problem, 401, when there is none.
+    /// Ends the session of a request. It may have ended since the request was let in.
     func close(_ request: APIRequest) async throws(Problem) {
-        let token = try Self.token(of: request)
-        let isClosed = try await Problem.told(request.logger) {
+        guard let token = SecretToken(try request.bearerToken(for: .user), for: .session) else { return }
+        try await Problem.told(request.logger) {
             try await ledger.transaction(timeout: Self.timeout) { try AccountRows.closeSession(token, in: $0) }
         }
-        guard isClosed else { throw .loggedOut }
-    }
-
-    private static func token(of request: APIRequest) throws(Problem) -> SecretToken {
-        let values = request.headers[values: .authorization]
-        let parts = values.count == 1 ? values[0].split(separator: " ") : []
-        guard parts.count == 2, parts[0].lowercased() == "bearer",
-            let token = SecretToken(String(parts[1]), for: .session)
-        else { throw .loggedOut }
-        return token
     }
 }

@@ -11,21 +11,4 @@ struct User: Sendable, Equatable {
     let name: String
 }
 
-/// A user's identity: a UUIDv7, made when the account is.
-struct UserID: Hashable, Sendable, CustomStringConvertible {
-    private let id: JobID
-
-    init() {
-        var generator = SystemRandomNumberGenerator()
-        id = JobID(at: .now(), using: &generator)
-    }
-
-    init?(bytes: [UInt8]) {
-        guard let id = JobID(bytes: bytes) else { return nil }
-        self.id = id
-    }
-
-    var bytes: [UInt8] { id.bytes }
-
-    var description: String { id.description }
-}
+typealias UserID = RecordID<User>

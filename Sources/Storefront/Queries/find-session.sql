@@ -8,8 +8,7 @@ WITH used AS (
         AND used_at > now() - $2::bigint * interval '1 millisecond'
         AND used_at <= now() - $3::bigint * interval '1 millisecond'
 )
-SELECT account.id, account.created_at, account.email, account.name
-FROM storefront.sessions AS session
-JOIN storefront.users AS account ON account.id = session.user_id
-WHERE session.digest = $1::bytea AND session.expires_at > now()
-    AND session.used_at > now() - $2::bigint * interval '1 millisecond'
+SELECT user_id
+FROM storefront.sessions
+WHERE digest = $1::bytea AND expires_at > now()
+    AND used_at > now() - $2::bigint * interval '1 millisecond'

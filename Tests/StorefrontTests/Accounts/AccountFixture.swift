@@ -27,7 +27,7 @@ struct AccountFixture: ApplicationFixture {
         _ body: (AccountFixture) async throws -> Void
     ) async throws {
         try await PhotoDatabase.with { ledger, database in
-            let sessions = Sessions(ledger: ledger)
+            let sessions = Sessions(ledger: ledger, logger: PhotoDatabase.logger)
             let routes =
                 LoginRoutes(ledger: ledger, hasher: hasher, limits: limits, sessions: sessions).routes
                 + PasswordResetRoutes(ledger: ledger, hasher: hasher, limits: limits).routes
@@ -35,8 +35,8 @@ struct AccountFixture: ApplicationFixture {
             Accounts().register(in: &handlers)
             try await body(
                 AccountFixture(
-                    database: database, ledger: ledger, sessions: sessions, table: RouteTable(routes: routes),
-                    handlers: handlers))
+                    database: database, ledger: ledger, sessions: sessions,
+                    table: RouteTable(routes: routes, authenticators: [sessions]), handlers: handlers))
         }
     }
 
@@ -99,14 +99,9 @@ struct AccountFixture: ApplicationFixture {
     }
 
     /// Whom a token stands for; nil when it is refused.
-    func user(of token: String) async throws -> User? {
-        do throws(Problem) {
-            return try await sessions.user(of: try Self.request("/", token: token))
-        } catch {
-            try #require(error.answer.status.code == 401)
-            #expect(error.answer.headers[.wwwAuthenticate] == "Bearer")
-            return nil
-        }
+    func user(of token: String) async throws -> UserID? {
+        guard case .user(let id) = try await sessions.caller(bearing: token) else { return nil }
+        return UserID(id)
     }
 }
 

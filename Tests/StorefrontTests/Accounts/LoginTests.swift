@@ -22,7 +22,9 @@ import Testing
             #expect(reply.status == 200)
             let token = try #require(try reply.json["token"] as? String)
             #expect(token.hasPrefix("ms_") && token.utf8.count == 46)
-            #expect(try await fixture.user(of: token)?.email == "ana@example.org")
+            let user = try #require(try reply.json["user"] as? [String: Any])
+            #expect(user["email"] as? String == "ana@example.org")
+            #expect(try await fixture.user(of: token)?.description == user["id"] as? String)
             let dump = try await fixture.database.run(
                 "SELECT (SELECT jsonb_agg(s)::text FROM storefront.sessions s) || (SELECT jsonb_agg(d)::text FROM storefront.devices d)"
             ).rows

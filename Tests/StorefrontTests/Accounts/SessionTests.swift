@@ -29,7 +29,7 @@ import Testing
             let reply = try await fixture.post("/v1/logout", token: token)
 
             #expect(reply.status == 401)
-            #expect(reply.headers[.wwwAuthenticate] == "Bearer")
+            #expect(reply.headers[.wwwAuthenticate]?.hasPrefix("Bearer") == true)
         }
     }
 

@@ -35,7 +35,9 @@ struct PaymentFixture: ApplicationFixture {
             payments.register(in: &handlers)
             try await body(
                 PaymentFixture(
-                    database: database, ledger: ledger, table: RouteTable(routes: payments.routes(ledger: ledger)),
+                    database: database, ledger: ledger,
+                    table: RouteTable(
+                        routes: payments.routes(ledger: ledger), authenticators: [ClientOfQueue("payments")]),
                     handlers: handlers))
         }
     }

@@ -107,7 +107,8 @@ import Testing
     {
         try await PhotoDatabase.with { ledger, database in
             let payments = Payments(environment: [:])
-            let table = RouteTable(routes: payments.routes(ledger: ledger))
+            let table = RouteTable(
+                routes: payments.routes(ledger: ledger), authenticators: [ClientOfQueue("payments")])
             var handlers = JobHandlers()
             payments.register(in: &handlers)
 

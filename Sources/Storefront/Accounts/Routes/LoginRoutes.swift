@@ -19,9 +19,9 @@ struct LoginRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.post, "/v1/users") { (request) throws(Problem) in try await register(request) },
-            Route(.post, "/v1/login") { (request) throws(Problem) in try await logIn(request) },
-            Route(.post, "/v1/logout") { (request) throws(Problem) in try await logOut(request) },
+            Route(.post, "/v1/users", .open) { (request) throws(Problem) in try await register(request) },
+            Route(.post, "/v1/login", .open) { (request) throws(Problem) in try await logIn(request) },
+            Route(.post, "/v1/logout", .user) { (request) throws(Problem) in try await logOut(request) },
         ]
     }
 

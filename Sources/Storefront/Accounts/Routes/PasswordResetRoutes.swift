@@ -18,8 +18,10 @@ struct PasswordResetRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.post, "/v1/password-reset") { (request) throws(Problem) in try await ask(request) },
-            Route(.post, "/v1/password-reset/confirm") { (request) throws(Problem) in try await confirm(request) },
+            Route(.post, "/v1/password-reset", .open) { (request) throws(Problem) in try await ask(request) },
+            Route(.post, "/v1/password-reset/confirm", .open) { (request) throws(Problem) in
+                try await confirm(request)
+            },
         ]
     }
 

@@ -6,7 +6,6 @@ import MillraceAPI
 extension Problem.Kind {
     static let emailTaken = Problem.Kind("email-taken", "The address has an account", 409)
     static let tooManyAttempts = Problem.Kind("too-many-attempts", "Too many attempts", 429)
-    static let loggedOut = Problem.Kind("unauthenticated", "Not logged in", 401)
     static let wrongCredentials = Problem.Kind("wrong-credentials", "Wrong address or password", 401)
 }
 
@@ -14,15 +13,6 @@ extension Problem {
     /// Says not which of the two it is.
     static var wrongCredentials: Problem {
         var problem = Problem(.wrongCredentials, "there is no account of this address and password")
-        problem.challenge = "Bearer"
-        return problem
-    }
-
-    static var loggedOut: Problem {
-        var problem = Problem(
-            .loggedOut,
-            "this takes the token of a session that has not ended, as Authorization: Bearer …; POST /v1/login gives one"
-        )
         problem.challenge = "Bearer"
         return problem
     }

@@ -18,10 +18,17 @@ struct PaymentRoutes: Sendable {
     let hasGateway: Bool
 
     var routes: [Route] {
-        [
-            Route(.post, PaymentAddress.all) { (request) throws(Problem) in try await pay(request) },
-            Route(.get, "\(PaymentAddress.all)/{id}") { (request) throws(Problem) in try await show(request) },
-            Route(.post, "/v1/refunds") { (request) throws(Problem) in try await refund(request) },
+        let queue = AccessRule.Reach.queue(ChargePayment.defaults.queue)
+        return [
+            Route(.post, PaymentAddress.all, .scope(.submit, queue)) { (request) throws(Problem) in
+                try await pay(request)
+            },
+            Route(.get, "\(PaymentAddress.all)/{id}", .scope(.readPayload, queue)) { (request) throws(Problem) in
+                try await show(request)
+            },
+            Route(.post, "/v1/refunds", .scope(.submit, queue)) { (request) throws(Problem) in
+                try await refund(request)
+            },
         ]
     }
 
@@ -85,7 +92,7 @@ struct PaymentRoutes: Sendable {
     ) async throws(Problem) -> (Wanted, [UInt8], IdempotencyKey?) {
         guard hasGateway else { throw Problem.unset(GatewayConfiguration.keyVariable).closing }
         _ = try request.query()
-        let key = try IdempotencyKey(request.headers)
+        let key = try IdempotencyKey(request)
         let (value, bytes) = try await request.withJSONObject(upTo: PaymentLimits.requestBytesMax, known: known) {
             (members, faults) throws(Problem) in
             // First of all, and without a word of what was found: no fault may quote it.

@@ -19,7 +19,7 @@ struct WebhookRoute: Sendable {
     var now: @Sendable () -> Timestamp = { .now() }
 
     var routes: [Route] {
-        [Route(.post, "/v1/webhooks/stripe") { (request) throws(Problem) in try await take(request) }]
+        [Route(.post, "/v1/webhooks/stripe", .open) { (request) throws(Problem) in try await take(request) }]
     }
 
     private func take(_ request: APIRequest) async throws(Problem) -> Answer {
