@@ -7,7 +7,9 @@ public enum PaymentLimits {
     /// Bytes of a request for a payment or a refund.
     static let requestBytesMax = 16 * 1024
     /// Bytes of a webhook.
-    static let eventBytesMax = 1024 * 1024
+    static let eventBytesMax = 256 * 1024
+    /// Webhooks read at a time: strangers can send any number, and none is known for one before all of it is there.
+    static let eventsMax = 32
     /// How old a webhook's signature may be, and how far ahead of this machine's clock.
     static let signatureTolerance: Duration = .seconds(300)
     /// After the first call of the gateway. It forgets idempotency keys after 24 hours; well before that, what has not been

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HTTPTypes
+import HummingbirdCore
 import Millrace
+import NIOCore
 import PostgresDriver
+import Synchronization
 import Testing
 
 @testable import Storefront
@@ -40,6 +44,22 @@ import Testing
             }
             #expect(try await fixture.database.count("SELECT count(*) FROM storefront.gateway_events") == 0)
             #expect(try await fixture.eventJobs().isEmpty)
+        }
+    }
+
+    @Test func `what is not signed is refused before its body is read`() async throws {
+        try await PaymentFixture.with { fixture in
+            let started = Mutex(false)
+            let body = RequestBody(
+                asyncSequence: AsyncStream<ByteBuffer>(unfolding: {
+                    started.withLock { $0 = true }
+                    return nil
+                }))
+            let reply = try await fixture.send(
+                .post, "/v1/webhooks/stripe", headers: [.contentLength: "200000"], body: body)
+
+            #expect(reply.status == 400)
+            #expect(!started.withLock { $0 })
         }
     }
 

@@ -35,12 +35,14 @@ struct StripeSignature: Sendable {
         self.signatures = signatures
     }
 
-    /// Whether the body was signed with the secret, not too long ago. Each comparison takes the same time, wherever it fails.
-    func isValid(for body: [UInt8], secret: Secret, at now: Timestamp) -> Bool {
+    /// Whether it was made not too long ago.
+    func isCurrent(at now: Timestamp) -> Bool {
         let age = now - time
-        guard age <= PaymentLimits.signatureTolerance, age >= .zero - PaymentLimits.signatureTolerance else {
-            return false
-        }
+        return age <= PaymentLimits.signatureTolerance && age >= .zero - PaymentLimits.signatureTolerance
+    }
+
+    /// Whether the body was signed with the secret. Each comparison takes the same time, wherever it fails.
+    func isValid(for body: [UInt8], secret: Secret) -> Bool {
         let key = SymmetricKey(data: Array(secret.revealed.utf8))
         let signed = Array("\(timestamp).".utf8) + body
         return signatures.contains { signature in

@@ -17,6 +17,7 @@ struct WebhookRoute: Sendable {
     /// nil where no webhooks are taken.
     let secret: Secret?
     var now: @Sendable () -> Timestamp = { .now() }
+    private let slots = Slots(PaymentLimits.eventsMax)
 
     var routes: [Route] {
         [Route(.post, "/v1/webhooks/stripe", .open) { (request) throws(Problem) in try await take(request) }]
@@ -25,15 +26,16 @@ struct WebhookRoute: Sendable {
     private func take(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
         guard let secret else { throw Problem.unset(GatewayConfiguration.webhookVariable).closing }
+        guard let signature = request.headers[.stripeSignature].flatMap({ StripeSignature($0) }),
+            signature.isCurrent(at: now())
+        else { throw Problem.invalidSignature.closing }
+        guard slots.take() else {
+            throw Problem.overloaded("\(PaymentLimits.eventsMax) webhooks are being read already").closing
+        }
+        defer { slots.giveBack() }
         return try await request.body.withBytes(upTo: PaymentLimits.eventBytesMax) {
             (bytes) throws(Problem) -> Answer in
-            let header = request.headers[.stripeSignature].flatMap { StripeSignature($0) }
-            guard let header, header.isValid(for: bytes, secret: secret, at: now()) else {
-                throw Problem(
-                    .invalidSignature,
-                    "Stripe-Signature is missing, wrong or older than \(PaymentLimits.signatureTolerance.components.seconds) s"
-                )
-            }
+            guard signature.isValid(for: bytes, secret: secret) else { throw Problem.invalidSignature }
             guard let event = Event(bytes) else {
                 throw Problem(.malformedJSON, "the body is not an event of Stripe's")
             }
@@ -77,6 +79,13 @@ struct WebhookRoute: Sendable {
             default: return nil
             }
         }
+    }
+}
+
+extension Problem {
+    fileprivate static var invalidSignature: Problem {
+        let seconds = PaymentLimits.signatureTolerance.components.seconds
+        return Problem(.invalidSignature, "Stripe-Signature is missing, wrong or older than \(seconds) s")
     }
 }
 

@@ -17,7 +17,7 @@ struct PhotoRoutes: Sendable {
 
     init(files: PhotoFiles) {
         self.files = files
-        upload = PhotoUpload(files: files, slots: UploadSlots())
+        upload = PhotoUpload(files: files, slots: Slots(PhotoLimits.uploadsMax))
     }
 
     /// Photos belong to nobody yet, so that it takes an API key for their queue to get at them.

@@ -6,7 +6,6 @@ import Millrace
 import MillraceAPI
 import MillracePostgres
 import NIOCore
-import Synchronization
 
 /// Takes an upload in: from the connection to the disk, piece by piece, then its row and its job into the ledger.
 ///
@@ -19,7 +18,7 @@ struct PhotoUpload: Sendable {
     private static let timeout: Duration = .seconds(10)
 
     let files: PhotoFiles
-    let slots: UploadSlots
+    let slots: Slots
 
     func take(_ request: APIRequest) async throws(Problem) -> Answer {
         let key: IdempotencyKey?
@@ -104,22 +103,5 @@ struct PhotoUpload: Sendable {
                 "the photo has \(header.width)×\(header.height) pixels, at most \(PhotoLimits.pixelsMax) are taken")
         }
         return header
-    }
-}
-
-/// How many uploads are under way.
-final class UploadSlots: Sendable {
-    private let used = Mutex(0)
-
-    func take() -> Bool {
-        used.withLock { used in
-            guard used < PhotoLimits.uploadsMax else { return false }
-            used += 1
-            return true
-        }
-    }
-
-    func giveBack() {
-        used.withLock { $0 -= 1 }
     }
 }
