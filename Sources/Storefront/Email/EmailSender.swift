@@ -46,7 +46,11 @@ struct EmailSender: Sendable {
             return try await end(job, .rejected, answer, suppressing: isAboutRecipient, context)
         case .deferred(let answer):
             try await context.write { try EmailRows.defer(id, answer, in: $0) }
-            throw EmailError(.deferred, answer.text)
+            // The server's words may name the recipient, whom not everybody may know who sees a job's errors.
+            throw EmailError(
+                .deferred,
+                "the mail was not taken (\(answer.code.map(String.init) ?? answer.text)); GET /v1/emails/\(id) has the answer"
+            )
         }
     }
 

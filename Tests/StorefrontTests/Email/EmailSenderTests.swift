@@ -44,7 +44,10 @@ import Testing
         try await EmailFixture.with(transport) { fixture in
             let id = try await fixture.submit("ana@example.org")[0]
 
-            await #expect(throws: EmailError(.deferred, answer.text)) { try await fixture.run(id).get() }
+            let error = await #expect(throws: EmailError.self) { try await fixture.run(id).get() }
+            // A server's words may name the recipient; the job's error is shown to more than may know that.
+            #expect(error?.code == .deferred && error?.message.contains("later") == false)
+            #expect(error?.message.contains(answer.code.map(String.init) ?? answer.text) == true)
             let deferred = try await fixture.email(id)
             #expect(try await output(fixture.run(id)).state == .sent)
 
