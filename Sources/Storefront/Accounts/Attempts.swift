@@ -22,6 +22,9 @@ struct AttemptLimits: Sendable {
     var address = AttemptLimit(burst: 100, interval: .seconds(6))
     var account = AttemptLimit(burst: 50, interval: .seconds(60))
     var device = AttemptLimit(burst: 10, interval: .seconds(30))
+    /// Passwords hashed for one address, right ones and those of known devices included: what a process can hash is shared by
+    /// all, so one who knows a password of his own must not take it all.
+    var work = AttemptLimit(burst: 100, interval: .milliseconds(500))
     /// Accounts made from one address.
     var registration = AttemptLimit(burst: 20, interval: .seconds(60))
     /// Mails for another password asked for from one address.
@@ -36,6 +39,11 @@ struct AttemptLimits: Sendable {
             Attempt("login address", address, limit: self.address),
             Attempt("login account", account, limit: self.account),
         ]
+    }
+
+    /// What counts whatever comes of it.
+    func work(from address: ClientAddress?) -> Attempt {
+        Attempt("login work", address?.bytes ?? [], limit: work)
     }
 
     func registration(from address: ClientAddress?) -> Attempt {

@@ -114,6 +114,19 @@ import Testing
         }
     }
 
+    @Test func `right passwords count as work, of known devices, too`() async throws {
+        let limits = AttemptLimits(work: AttemptLimit(burst: 3, interval: .seconds(60)))
+        try await AccountFixture.with(limits: limits) { fixture in
+            try await fixture.register()
+            let device = try await fixture.session().device
+            var statuses: [Int] = []
+            for _ in 0..<3 { statuses.append(try await fixture.logIn(device: device).status) }
+
+            #expect(statuses == [200, 200, 429])
+            #expect(try await fixture.logIn(device: device, from: "192.0.2.2").status == 200)
+        }
+    }
+
     @Test func `what was refused for want of a thread does not count`() async throws {
         let hasher = PasswordHasher(waitersMax: -AccountLimits.hashesMax)
         try await AccountFixture.with(hasher: hasher) { fixture in

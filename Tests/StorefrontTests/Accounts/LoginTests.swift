@@ -49,7 +49,8 @@ import Testing
     }
 
     @Test func `a wrong password and an unknown address take the same time`() async throws {
-        let limits = AttemptLimits(pair: Self.unlimited, address: Self.unlimited, account: Self.unlimited)
+        let limits = AttemptLimits(
+            pair: Self.unlimited, address: Self.unlimited, account: Self.unlimited, work: Self.unlimited)
         try await AccountFixture.with(limits: limits) { fixture in
             try await fixture.register()
             var ratio = 0.0
@@ -117,7 +118,7 @@ import Testing
                 }
                 group.addTask { try await fixture.logIn() }
                 await eventually("the login has read the account") {
-                    (try? await fixture.database.count("SELECT count(*) FROM storefront.attempts")) == 4
+                    (try? await fixture.database.count("SELECT count(*) FROM storefront.attempts")) == 5
                 }
                 _ = try? await fixture.database.run("UPDATE storefront.users SET password_version = 2")
                 for _ in 0..<AccountLimits.hashesMax { gate.signal() }

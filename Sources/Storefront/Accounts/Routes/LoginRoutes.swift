@@ -91,7 +91,7 @@ struct LoginRoutes: Sendable {
             let account = try AccountRows.find(login.email, device: login.device, in: transaction)
             let device = account?.knowsDevice == true ? login.device : nil
             let attempts = limits.login(login.email, from: address, device: device)
-            try AccountRows.charge(attempts, in: transaction)
+            try AccountRows.charge(attempts + [limits.work(from: address)], in: transaction)
             return (account, attempts)
         }
     }
