@@ -18,6 +18,9 @@ extension APIServer {
         /// Whether keys may travel unencrypted on other than loopback, as between a proxy that speaks TLS and this server.
         /// Default false.
         public var allowsPlaintext: Bool
+        /// Proxies that are believed whom they speak for, as the last entry of `X-Forwarded-For` says, beside those on this
+        /// machine. Limits by address count all clients of any other proxy as one. Default none.
+        public var trustedProxies: [Network]
         /// Requests a second, and in a row, that are taken from a key which has no rate of its own. Default 100,000.
         public var requestsPerSecond: Int
         /// How long keys are honoured that were read before the ledger went away. Default 1 h.
@@ -47,7 +50,8 @@ extension APIServer {
 
         public init(
             host: String = "127.0.0.1", port: Int = 8080, hostNames: [String] = [], tls: TLSFiles? = nil,
-            allowsPlaintext: Bool = false, requestsPerSecond: Int = 100_000, keyOutageMax: Duration = .seconds(3600),
+            allowsPlaintext: Bool = false, trustedProxies: [Network] = [], requestsPerSecond: Int = 100_000,
+            keyOutageMax: Duration = .seconds(3600),
             connectionsMax: Int = 1000, idleTimeout: Duration = .seconds(30), bodyDeadline: Duration = .seconds(60),
             bodyRateMin: Int = 32 * 1024,
             answerDeadline: Duration = .seconds(60), bodyBytesMax: Int = 128 * 1024 * 1024,
@@ -59,6 +63,7 @@ extension APIServer {
             self.hostNames = hostNames
             self.tls = tls
             self.allowsPlaintext = allowsPlaintext
+            self.trustedProxies = trustedProxies
             self.requestsPerSecond = requestsPerSecond
             self.keyOutageMax = keyOutageMax
             self.connectionsMax = connectionsMax

@@ -110,6 +110,7 @@ struct WorkersFileTests {
               tls_certificate: /etc/ssl/mill.pem
               tls_key: /etc/ssl/mill.key
               plaintext: true
+              trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
               database_connections: 12
             pools:
               photos:
@@ -127,7 +128,9 @@ struct WorkersFileTests {
                 == WorkersFile.APISettings(
                     host: "0.0.0.0", port: 80, hostNames: ["mill.example.com", "mill"],
                     tls: APIServer.TLSFiles(certificatePath: "/etc/ssl/mill.pem", keyPath: "/etc/ssl/mill.key"),
-                    plaintext: true, databaseConnections: 12))
+                    plaintext: true,
+                    trustedProxies: ["10.0.0.0/8", "2001:db8::/32"].compactMap { APIServer.Network($0) },
+                    databaseConnections: 12))
         #expect(file.retention == .seconds(30 * 86_400))
         #expect(file.retentionSize == ByteCount(bytes: 20 << 30))
         #expect(file.pools.map(\.name) == ["photos", "email"])

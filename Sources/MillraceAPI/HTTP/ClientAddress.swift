@@ -11,24 +11,25 @@ import NIOCore
 
 /// Where a request comes from, for limits that count by address.
 ///
-/// A proxy on this machine is believed: the last entry of `X-Forwarded-For` is the one that it wrote itself. From
-/// elsewhere the header could say anything, and does not count.
+/// A proxy on this machine or in a network that the configuration names is believed: the last entry of `X-Forwarded-For` is the
+/// one that it wrote itself. From elsewhere the header could say anything, and does not count.
 package struct ClientAddress: Hashable, Sendable {
     /// The four bytes of IPv4; of IPv6 the first eight, as whoever has one address has all that share them.
     package let bytes: [UInt8]
     private let isLoopback: Bool
 
     /// nil for a connection that has no internet address.
-    init?(of channel: any Channel, headers: HTTPFields) {
-        self.init(peer: channel.remoteAddress, headers: headers)
+    init?(of channel: any Channel, headers: HTTPFields, proxies: [APIServer.Network]) {
+        self.init(peer: channel.remoteAddress, headers: headers, proxies: proxies)
     }
 
-    init?(peer: SocketAddress?, headers: HTTPFields) {
+    init?(peer: SocketAddress?, headers: HTTPFields, proxies: [APIServer.Network]) {
         // Without the interface that a link-local address names.
         guard let text = peer?.ipAddress?.prefix(while: { $0 != "%" }), let peer = ClientAddress(String(text)) else {
             return nil
         }
-        self = peer.isLoopback ? Self.forwarded(headers) ?? peer : peer
+        let isProxy = peer.isLoopback || proxies.contains { $0.contains(peer) }
+        self = isProxy ? Self.forwarded(headers) ?? peer : peer
     }
 
     /// nil for what is no IP address in its usual form.

@@ -19,6 +19,7 @@ struct Responder: HTTPResponder {
     let table: RouteTable
     let originRule: OriginRule
     let budget: BodyBudget
+    let proxies: [APIServer.Network]
     let logger: Logger
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -56,7 +57,7 @@ struct Responder: HTTPResponder {
             method: request.method, target: target, headers: request.headers,
             body: BodyReader(
                 request.body, headers: request.headers, budget: budget, connection: connection),
-            clientAddress: ClientAddress(of: channel, headers: request.headers),
+            clientAddress: ClientAddress(of: channel, headers: request.headers, proxies: proxies),
             inputClosure: { await connection.inputClosure() }, logger: logger)
         return try await table.answer(to: apiRequest)
     }

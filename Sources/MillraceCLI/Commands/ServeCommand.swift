@@ -37,6 +37,7 @@ struct ServeCommand: ContextCommand {
         let configuration = APIServer.Configuration(
             host: host ?? settings.api.host, port: port ?? settings.api.port, hostNames: settings.api.hostNames,
             tls: settings.api.tls, allowsPlaintext: plaintext || settings.api.plaintext,
+            trustedProxies: settings.api.trustedProxies,
             pools: settings.pools.map { APIServer.Pool(name: $0.name, fileCount: $0.count) })
         let application = stores.serving(context.parts, settings.application(context.environment))
         let server = APIServer(

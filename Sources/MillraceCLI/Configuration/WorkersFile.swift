@@ -40,6 +40,8 @@ struct WorkersFile: Sendable, Equatable {
         var tls: APIServer.TLSFiles?
         /// Whether it may listen on other than loopback without TLS. Default false.
         var plaintext = false
+        /// Proxies whose `X-Forwarded-For` is believed, beside those on this machine, at most 32. Default none.
+        var trustedProxies: [APIServer.Network] = []
         /// Connections to PostgreSQL at most, 4…200; half of them for transactions of the application's own. Default 10.
         var databaseConnections = 10
     }

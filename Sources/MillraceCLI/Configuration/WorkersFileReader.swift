@@ -9,7 +9,8 @@ import Yams
 enum WorkersFileReader {
     static let keys = ["diagnostics", "api", "blobs", "maildir", "retention", "retention_size", "pools"]
     static let apiKeys = [
-        "host", "port", "host_names", "tls_certificate", "tls_key", "plaintext", "database_connections",
+        "host", "port", "host_names", "tls_certificate", "tls_key", "plaintext", "trusted_proxies",
+        "database_connections",
     ]
     static let poolKeys = ["queues", "concurrency", "count", "drain_timeout", "database_connections", "memory"]
     private static let bytesMax = 1 << 20
@@ -97,6 +98,10 @@ enum WorkersFileReader {
         }
         api.tls = readTLS(node, members, &reader)
         if let node = members["plaintext"] { api.plaintext = reader.bool(node, "api.plaintext: ") ?? false }
+        if let node = members["trusted_proxies"] {
+            let proxies = reader.list(node, "api.trusted_proxies: ", of: "addresses or networks", countMax: 32) ?? []
+            api.trustedProxies = proxies.compactMap { reader.network($0, "api.trusted_proxies: ") }
+        }
         if let node = members["database_connections"],
             let connections = reader.integer(node, "api.database_connections: ", in: StoreOptions.connectionsRange)
         {

@@ -98,6 +98,13 @@ struct YAMLReader {
         return text
     }
 
+    mutating func network(_ node: Node, _ path: String) -> APIServer.Network? {
+        guard let network = text(of: node).flatMap({ APIServer.Network($0) }) else {
+            return refuse(node, path, "an address or a network, such as 10.0.0.0/8")
+        }
+        return network
+    }
+
     /// A path of up to 1024 bytes, without control characters.
     mutating func path(_ node: Node, _ path: String, _ expected: String = "a folder's path") -> String? {
         guard let text = text(of: node), 1...1024 ~= text.utf8.count,
