@@ -21,7 +21,13 @@ extension PostgresLedger {
     }
 
     public func apiKeys() async throws(LedgerError) -> [APIKey] {
-        let result = try await run(Statements.listAPIKeys)
+        let result: PostgresResult
+        do throws(PostgresError) {
+            // Whatever else waits for a connection: a key that was revoked must be known.
+            result = try await query(Statements.listAPIKeys, [], on: urgent, within: configuration.callTimeout)
+        } catch {
+            throw LedgerError(error)
+        }
         return try decoding { () throws(PostgresError) in
             var keys: [APIKey] = []
             for row in result.rows { keys.append(try APIKey(row)) }

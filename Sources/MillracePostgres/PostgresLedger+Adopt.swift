@@ -60,7 +60,7 @@ extension PostgresLedger {
     /// - Parameter outcomes: with distinct ids. One that the store refuses for its data ends as `dead`.
     func insert(_ outcomes: ArraySlice<Outcome>) async throws(LedgerError) -> [JobID: JobState] {
         do throws(PostgresError) {
-            return try await insert(outcomes.compactMap { AdoptedRow($0) }, on: self.outcomes)
+            return try await insert(outcomes.compactMap { AdoptedRow($0) }, on: urgent)
                 .filter { $0.value.isFinal }
         } catch {
             guard error.refusesData, let only = outcomes.first else { throw LedgerError(error) }

@@ -33,7 +33,7 @@ extension PostgresLedger {
 
     /// The same outcomes in the name of whichever attempt holds each job.
     private func unfenced(_ outcomes: [Outcome]) async throws(LedgerError) -> [Outcome] {
-        let lifecycles = try await lifecycles(of: outcomes.map(\.id), on: self.outcomes)
+        let lifecycles = try await lifecycles(of: outcomes.map(\.id), on: urgent)
         return outcomes.map { outcome in
             var outcome = outcome
             outcome.attempt = lifecycles[outcome.id]?.lifecycle.attempt ?? outcome.attempt
@@ -52,7 +52,7 @@ extension PostgresLedger {
         let refused = batch.filter { written[outcomes[$0].id] == nil }
         for index in batch { verdicts[index] = written[outcomes[index].id].map { .recorded($0) } }
         guard !refused.isEmpty else { return }
-        let lifecycles = try await lifecycles(of: refused.map { outcomes[$0].id }, on: self.outcomes)
+        let lifecycles = try await lifecycles(of: refused.map { outcomes[$0].id }, on: urgent)
         for index in refused {
             guard let stored = lifecycles[outcomes[index].id] else {
                 verdicts[index] = .fenced
@@ -84,7 +84,7 @@ extension PostgresLedger {
         guard !outcomes.isEmpty else { return [:] }
         do throws(PostgresError) {
             let result = try await query(
-                Statements.recordOutcomes, OutcomeColumns.parameters(of: outcomes, shard: shard), on: self.outcomes,
+                Statements.recordOutcomes, OutcomeColumns.parameters(of: outcomes, shard: shard), on: urgent,
                 within: configuration.callTimeout)
             var written: [JobID: JobState] = [:]
             for row in result.rows { written[try row.jobID(0)] = try row.state(1) }

@@ -6,11 +6,11 @@ import PostgresDriver
 
 /// The ledger in PostgreSQL: one row a job in `millrace.job_rows`, which people read through the view `millrace.jobs`.
 ///
-/// Three pools, so that none can starve another: one for most calls, one connection for outcomes, which must always get
-/// through, and one for handlers' own transactions, whose sessions plan as usual.
+/// Three pools, so that none can starve another: one for most calls, one connection for what must always get through
+/// (outcomes, and the keys of the API), and one for handlers' own transactions, whose sessions plan as usual.
 public final class PostgresLedger: JobLedger {
     let general: PostgresPool
-    let outcomes: PostgresPool
+    let urgent: PostgresPool
     let handlers: PostgresPool
     let configuration: Configuration
     let logger: Logger
@@ -26,7 +26,7 @@ public final class PostgresLedger: JobLedger {
         self.logger = logger
         let session = configuration.session(settings: Self.plannerSettings + Self.sessionSettings)
         general = PostgresPool(session, size: configuration.connections, logger: logger)
-        outcomes = PostgresPool(session, size: 1, logger: logger)
+        urgent = PostgresPool(session, size: 1, logger: logger)
         handlers = PostgresPool(
             configuration.session(settings: Self.sessionSettings), size: configuration.transactionConnections,
             logger: logger)
@@ -38,7 +38,7 @@ public final class PostgresLedger: JobLedger {
     /// Ends all connections, after the calls that are under way.
     public func close() async {
         await general.close()
-        await outcomes.close()
+        await urgent.close()
         await handlers.close()
     }
 

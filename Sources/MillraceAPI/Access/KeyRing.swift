@@ -42,6 +42,8 @@ final class KeyRing: Authenticator {
     private static let interval: Duration = .seconds(2)
     /// Between the end of one reading and the start of the next, however many wait.
     private static let pause: Duration = .milliseconds(250)
+    /// With a ledger that is slow, beyond what a request has: a key that was revoked is not to be honoured for that.
+    private static let patience: Duration = .seconds(4)
     /// Compared with where there is no key, to take as long.
     private static let nobodysDigest = [UInt8](repeating: 0, count: 32)
 
@@ -64,7 +66,8 @@ final class KeyRing: Authenticator {
 
     func caller(bearing token: String) async throws(Problem) -> Caller? {
         guard let token = APIKeyToken(token) else { return nil }
-        switch await verdict(on: token) {
+        // A reading may take longer than a client should wait.
+        switch await stores.keeper.within(stores.deadline, { await self.verdict(on: token) }) ?? .unknown {
         case .good(let key):
             try buckets.take(for: key)
             return .key(key)
@@ -99,24 +102,30 @@ final class KeyRing: Authenticator {
 
     private func verdict(on token: APIKeyToken) async -> Verdict {
         while true {
-            if let key = holder(of: token) { return .good(key) }
+            let verdict = lastVerdict(on: token)
+            guard case .unknown = verdict else { return verdict }
             switch await nextReading() {
-            case .fresh: return holder(of: token).map { .good($0) } ?? .bad
+            case .fresh:
+                let verdict = lastVerdict(on: token)
+                if case .unknown = verdict { return .bad }
+                return verdict
             case .older: continue
             case .failed: return .unknown
             }
         }
     }
 
-    private func holder(of token: APIKeyToken) -> APIKey? {
+    /// By the last reading, which says nothing of keys that are newer.
+    private func lastVerdict(on token: APIKeyToken) -> Verdict {
         let digest = token.digest
         let key = state.withLock { state -> APIKey? in
             guard let readAt = state.readAt, .now - readAt < outageMax else { return nil }
             return state.keys[token.id]
         }
         let isRight = APIKeyToken.areEqual(digest, key?.digest ?? Self.nobodysDigest)
-        guard isRight, let key, key.state(at: .now()) == .active else { return nil }
-        return key
+        guard isRight, let key else { return .unknown }
+        // What has ended once stays so.
+        return key.state(at: .now()) == .active ? .good(key) : .bad
     }
 
     /// Waits for the end of a reading, and asks for one that begins from now on.
@@ -136,7 +145,9 @@ final class KeyRing: Authenticator {
             return state.waiting
         }
         let start = ContinuousClock.now
-        let read = await stores.ledgerResult { (ledger) throws(LedgerError) in try await ledger.apiKeys() }
+        let read = await stores.ledgerResult(extra: Self.patience) { (ledger) throws(LedgerError) in
+            try await ledger.apiKeys()
+        }
         var isRead = false
         switch read {
         case .success(let keys):

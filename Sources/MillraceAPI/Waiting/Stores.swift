@@ -8,7 +8,7 @@ struct Stores: Sendable {
     private let ledger: any JobLedger
     private let broker: any JobBroker
     /// For one call.
-    private let deadline: Duration
+    let deadline: Duration
     let keeper: DeadlineKeeper
 
     init(ledger: any JobLedger, broker: any JobBroker, deadline: Duration, keeper: DeadlineKeeper) {
