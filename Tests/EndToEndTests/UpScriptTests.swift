@@ -79,10 +79,12 @@ import Testing
             script.signal(SIGTERM)
             #expect(await script.exitCode(within: 60) == 0)
 
+            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.path())
             let again = try start(port, state.deletingLastPathComponent())
             try #require(
                 await eventually(within: .seconds(60)) { again.log.contains("Millrace is up") }, "\(again.log)")
             #expect(try String(contentsOf: file, encoding: .utf8).trimmingNewline == key)
+            #expect(try await run(["stat", "--format", "%a", file.path()]).trimmingNewline == "600")
             #expect(try await status(key) == "200")
             // One that is no good any more is replaced.
             _ = try await run([
