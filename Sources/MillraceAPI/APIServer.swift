@@ -60,10 +60,10 @@ public struct APIServer: Service {
         ownRoutes = described + [OpenAPIDocument.route(describing: described)]
         let answersToAnyName = configuration.hostNames.isEmpty && LoopbackAddress.bindable(configuration.host) == nil
         responder = Responder(
-            table: RouteTable(
-                routes: ownRoutes + routes, authenticators: [keyRing] + (sessions.map { [$0] } ?? [])),
+            table: RouteTable(routes: ownRoutes + routes, keys: keyRing, users: sessions),
             originRule: OriginRule(allowedNames: answersToAnyName ? nil : configuration.hostNames),
-            budget: BodyBudget(limit: configuration.bodyBytesMax), logger: logger)
+            budget: BodyBudget(limit: configuration.bodyBytesMax), proxies: configuration.trustedProxies,
+            logger: logger)
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening

@@ -101,6 +101,11 @@ extension ApplicationFixture {
     }
 }
 
+/// Knows no token.
+struct Nobody: Authenticator {
+    func caller(bearing token: String) async throws(Problem) -> Caller? { nil }
+}
+
 /// Whoever asks has a key for one queue alone, with all scopes that such a key can have.
 struct ClientOfQueue: Authenticator {
     private let queue: QueueName

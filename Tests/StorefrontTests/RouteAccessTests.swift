@@ -35,11 +35,13 @@ import Testing
             + Accounts().serving(ledger: fixture.ledger, logger: PhotoDatabase.logger).routes
     }
 
-    /// The status of the answer to each route that is not open, to somebody.
-    private static func statuses(for caller: any Authenticator) async throws -> [String: Int] {
+    /// The status of the answer to each route that is not open.
+    private static func statuses(
+        keys: any Authenticator = Nobody(), users: any Authenticator = Nobody()
+    ) async throws -> [String: Int] {
         var statuses: [String: Int] = [:]
         try await PhotoFixture.with { fixture in
-            let table = RouteTable(routes: routes(fixture), authenticators: [caller])
+            let table = RouteTable(routes: routes(fixture), keys: keys, users: users)
             let asked = PhotoFixture(
                 folder: fixture.folder, database: fixture.database, ledger: fixture.ledger, files: fixture.files,
                 table: table, handlers: fixture.handlers)
@@ -63,21 +65,22 @@ import Testing
     }
 
     @Test func `a key for another queue gets at none of them`() async throws {
-        for (route, status) in try await Self.statuses(for: ClientOfQueue("default")) {
+        for (route, status) in try await Self.statuses(keys: ClientOfQueue("default")) {
             #expect(status == 403, "\(route)")
         }
     }
 
     @Test func `a user gets at those for users alone, and a key does not`() async throws {
-        let (ofUser, ofKey) = (try await Self.statuses(for: AnyUser()), try await Self.statuses(for: AnyKey()))
+        let ofUser = try await Self.statuses(users: AnyUser())
+        let ofKey = try await Self.statuses(keys: AnyKey(), users: AnyUser())
         for (route, rule) in Self.rules where rule != .open {
-            #expect((ofUser[route] == 403) == (rule != .user), "\(route)")
+            #expect((ofUser[route] == 401) == (rule != .user), "\(route)")
             #expect((ofKey[route] == 403) == (rule == .user), "\(route)")
         }
     }
 
     @Test func `without a token all but the open ones are closed`() async throws {
-        for (route, status) in try await Self.statuses(for: Nobody()) { #expect(status == 401, "\(route)") }
+        for (route, status) in try await Self.statuses() { #expect(status == 401, "\(route)") }
     }
 }
 
@@ -90,8 +93,4 @@ private struct AnyKey: Authenticator {
         guard let id = APIKeyID("abcd1234") else { return nil }
         return .key(APIKey(id: id, name: token, digest: [], scopes: [.admin], queues: nil, createdAt: .now()))
     }
-}
-
-private struct Nobody: Authenticator {
-    func caller(bearing token: String) async throws(Problem) -> Caller? { nil }
 }

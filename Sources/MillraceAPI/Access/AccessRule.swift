@@ -21,6 +21,8 @@ package enum AccessRule: Sendable, Equatable {
         case allQueues
     }
 
+    var admitsUsers: Bool { self == .user }
+
     /// - Throws: the problem to answer with, unless the caller may use the route.
     func check(_ caller: Caller) throws(Problem) {
         switch (self, caller) {

@@ -4,14 +4,18 @@ import HTTPTypes
 
 /// Finds out who sends a request, and whether that one may.
 struct Doorkeeper: Sendable {
-    let authenticators: [any Authenticator]
+    /// Asked who bears a token of a program's.
+    let keys: any Authenticator
+    /// Asked who bears a token of a user's; nil where there are no users.
+    let users: (any Authenticator)?
 
     /// - Throws: 401 without a good token, 403 when the rule does not let its bearer in.
     func admit(_ request: APIRequest, by rule: AccessRule) async throws(Problem) -> Caller {
         if rule == .open { return .anyone }
         let token = try request.bearerToken(for: rule)
-        for authenticator in authenticators {
-            if let caller = try await authenticator.caller(bearing: token) {
+        // Of users no more is asked than the rule wants: it costs a look at the database, and anybody can make up tokens.
+        for authenticator in [keys, rule.admitsUsers ? users : nil] {
+            if let caller = try await authenticator?.caller(bearing: token) {
                 try rule.check(caller)
                 return caller
             }

@@ -50,21 +50,27 @@ package struct RouteTable: Sendable {
     let routes: [Route]
     private let doorkeeper: Doorkeeper
 
-    /// - Parameter authenticators: asked one after the other who bears a request's token.
-    package init(routes: [Route], authenticators: [any Authenticator]) {
+    /// - Parameters:
+    ///   - keys: tells programs by the tokens of requests.
+    ///   - users: tells users by them; nil where there are none.
+    package init(routes: [Route], keys: any Authenticator, users: (any Authenticator)? = nil) {
         self.routes = routes
-        doorkeeper = Doorkeeper(authenticators: authenticators)
+        doorkeeper = Doorkeeper(keys: keys, users: users)
     }
 
     package func answer(to request: APIRequest) async throws(Problem) -> Answer {
-        let (route, found) = try find(request)
-        var routed = found
+        let (route, routed) = try await admitted(request)
+        return try await route.handle(routed)
+    }
+
+    private func admitted(_ request: APIRequest) async throws(Problem) -> (Route, APIRequest) {
         do throws(Problem) {
+            var (route, routed) = try find(request)
             routed.caller = try await doorkeeper.admit(routed, by: route.access)
+            return (route, routed)
         } catch {
             throw request.body.isWorthDropping ? error : error.closing
         }
-        return try await route.handle(routed)
     }
 
     /// The route for a request, and the request with the variable parts of its path.

@@ -27,7 +27,7 @@ struct SubmitRoutes: Sendable {
         let (stored, isReplay, id, isEntrusted) = try await request.body.withBytes(upTo: APILimits.jobBytesMax) {
             (bytes) throws(Problem) -> (StoredAnswer, Bool, JobID, Bool) in
             let job = try read(bytes, request)
-            try Self.checkQueues(of: [job], request.caller) { _ in "/queue" }
+            try checkQueues(of: [job], request.caller) { _ in "" }
             var submission = Submission(jobs: [job])
             let now = Timestamp.now()
             let isEntrusted = key == nil && submission.parts(now: now).recorded == nil
@@ -50,7 +50,7 @@ struct SubmitRoutes: Sendable {
         return try await request.body.withBytes(upTo: Limits.batchBytesMax) { (bytes) throws(Problem) -> Answer in
             let reader = BatchReader(reader: reader(request))
             let jobs = try await reader.read(bytes, layout)
-            try Self.checkQueues(of: jobs, request.caller) { "/\($0)/queue" }
+            try checkQueues(of: jobs, request.caller) { "/\($0)" }
             var submission = Submission(jobs: jobs)
             let now = Timestamp.now()
             let isEntrusted = key == nil && !submission.parts(now: now).entrusted.isEmpty
@@ -66,14 +66,23 @@ struct SubmitRoutes: Sendable {
         }
     }
 
-    /// - Parameter pointer: to where the job of an index says its queue.
-    private static func checkQueues(
+    /// A key for certain queues submits to those alone, and no kind that belongs to another: workers run whatever kind they know,
+    /// so that one would run in a queue of the key's own as well. A kind of the queue `default` belongs to none.
+    /// - Parameter pointer: to the job of an index.
+    private func checkQueues(
         of jobs: [NewJob], _ caller: Caller, pointer: (Int) -> String
     ) throws(Problem) {
         guard caller.visibleQueues != nil else { return }
         var faults = Faults()
-        for (index, job) in jobs.enumerated() where !caller.isFor(job.queue) {
-            faults.append(Fault(pointer(index), "this key is not for the queue \(job.queue)"))
+        for (index, job) in jobs.enumerated() {
+            if !caller.isFor(job.queue) {
+                faults.append(Fault("\(pointer(index))/queue", "this key is not for the queue \(job.queue)"))
+            }
+            guard let own = catalog.definition(of: job.kind)?.options.queue, own != .default, own != job.queue,
+                !caller.isFor(own)
+            else { continue }
+            faults.append(
+                Fault("\(pointer(index))/kind", "\(job.kind) belongs to the queue \(own), which this key is not for"))
         }
         guard faults.isEmpty else { throw Problem(.missingScope, faults) }
     }

@@ -8,7 +8,7 @@ import MillracePostgres
 /// It is submitted by `POST /v1/password-reset`.
 public struct ResetPassword: Job {
     public static let kind: JobKind = "accounts.reset"
-    public static let defaults = JobOptions(maxAttempts: 10, timeout: .seconds(30))
+    public static let defaults = JobOptions(queue: "email", maxAttempts: 10, timeout: .seconds(30))
 
     public let email: EmailAddress
 

@@ -184,6 +184,11 @@ import Testing
             // The queue that a kind brings along counts as if it were named.
             let photo = try await client.send(json: #"{"kind":"photos.resize","payload":{"width":1}}"#)
             #expect(photo.status == 403 && photo.text.contains("photos"))
+            // And it belongs there, whichever queue is named.
+            let elsewhere = try await client.send(
+                json: #"{"kind":"photos.resize","payload":{"width":1},"queue":"own"}"#)
+            #expect(elsewhere.status == 403)
+            #expect(elsewhere.json?["errors"]?.elements.map { $0["pointer"]?.string } == ["/kind"])
             #expect(try await api.ledger.list(JobQuery()).jobs.isEmpty)
         }
     }
@@ -195,6 +200,8 @@ import Testing
 
             #expect(reply.status == 401)
             #expect(reply.headers["connection"] == "close")
+            let unknown = try await api.client(nil).send("POST", "/nothing", [("Content-Length", "30000000")], nil)
+            #expect(unknown.status == 404 && unknown.headers["connection"] == "close")
             let small = try await api.client(nil).send(json: "{}")
             #expect(small.status == 401 && small.headers["connection"] == nil)
         }

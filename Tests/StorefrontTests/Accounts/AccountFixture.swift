@@ -36,7 +36,7 @@ struct AccountFixture: ApplicationFixture {
             try await body(
                 AccountFixture(
                     database: database, ledger: ledger, sessions: sessions,
-                    table: RouteTable(routes: routes, authenticators: [sessions]), handlers: handlers))
+                    table: RouteTable(routes: routes, keys: Nobody(), users: sessions), handlers: handlers))
         }
     }
 

@@ -37,7 +37,7 @@ struct PaymentFixture: ApplicationFixture {
                 PaymentFixture(
                     database: database, ledger: ledger,
                     table: RouteTable(
-                        routes: payments.routes(ledger: ledger), authenticators: [ClientOfQueue("payments")]),
+                        routes: payments.routes(ledger: ledger), keys: ClientOfQueue("payments")),
                     handlers: handlers))
         }
     }

@@ -108,7 +108,7 @@ import Testing
         try await PhotoDatabase.with { ledger, database in
             let payments = Payments(environment: [:])
             let table = RouteTable(
-                routes: payments.routes(ledger: ledger), authenticators: [ClientOfQueue("payments")])
+                routes: payments.routes(ledger: ledger), keys: ClientOfQueue("payments"))
             var handlers = JobHandlers()
             payments.register(in: &handlers)
 

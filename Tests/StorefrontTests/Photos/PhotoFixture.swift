@@ -35,7 +35,7 @@ struct PhotoFixture: ApplicationFixture {
                 PhotoFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
                     table: RouteTable(
-                        routes: PhotoRoutes(files: files).routes, authenticators: [ClientOfQueue("photos")]),
+                        routes: PhotoRoutes(files: files).routes, keys: ClientOfQueue("photos")),
                     handlers: handlers))
         }
     }
