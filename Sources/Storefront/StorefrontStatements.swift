@@ -81,6 +81,7 @@ package enum StorefrontSchema {
             Migration(name: "m0002_create_emails", file: PackageResources.m0002_create_emails_sql, allows: first),
             Migration(name: "m0003_create_payments", file: PackageResources.m0003_create_payments_sql, allows: first),
             Migration(name: "m0004_create_accounts", file: PackageResources.m0004_create_accounts_sql, allows: first),
+            Migration(name: "m0007_own_photos", file: PackageResources.m0007_own_photos_sql, allows: first),
         ])
 
     private static let first = "m0001_create_photos"

@@ -36,11 +36,11 @@ extension ApplicationFixture {
     // MARK: as a client
 
     func send(
-        _ method: HTTPRequest.Method, _ path: String, headers: HTTPFields = [:],
+        _ method: HTTPRequest.Method, _ path: String, token: String = "test", headers: HTTPFields = [:],
         body: RequestBody = .init(buffer: .init())
     ) async throws -> Reply {
         var headers = headers
-        headers[.authorization] = "Bearer test"
+        headers[.authorization] = "Bearer \(token)"
         let request = APIRequest(
             method: method, target: try #require(RequestTarget(path)), headers: headers,
             body: BodyReader(body, headers: headers), logger: PhotoDatabase.logger)
@@ -106,19 +106,28 @@ struct Nobody: Authenticator {
     func caller(bearing token: String) async throws(Problem) -> Caller? { nil }
 }
 
-/// Whoever asks has a key for one queue alone, with all scopes that such a key can have.
+/// Whoever has no other token has a key for some queues alone, with all scopes that such a key can have.
 struct ClientOfQueue: Authenticator {
-    private let queue: QueueName
+    private let queues: Set<QueueName>
+    private let scopes: Set<APIScope>
 
-    init(_ queue: QueueName) {
-        self.queue = queue
+    init(_ queues: QueueName..., scopes: Set<APIScope> = [.submit, .readPayload, .operate]) {
+        self.queues = Set(queues)
+        self.scopes = scopes
     }
 
     func caller(bearing token: String) async throws(Problem) -> Caller? {
-        guard let id = APIKeyID("abcd1234") else { return nil }
+        guard !token.hasPrefix(UserByID.prefix), let id = APIKeyID("abcd1234") else { return nil }
         return .key(
-            APIKey(
-                id: id, name: token, digest: [], scopes: [.submit, .readPayload, .operate], queues: [queue],
-                createdAt: .now()))
+            APIKey(id: id, name: token, digest: [], scopes: scopes, queues: queues, createdAt: .now()))
+    }
+}
+
+/// Users whose tokens are `user-` and their ids.
+struct UserByID: Authenticator {
+    static let prefix = "user-"
+
+    func caller(bearing token: String) async throws(Problem) -> Caller? {
+        token.hasPrefix(Self.prefix) ? .user(String(token.dropFirst(Self.prefix.count))) : nil
     }
 }

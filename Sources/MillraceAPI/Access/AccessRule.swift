@@ -10,6 +10,8 @@ package enum AccessRule: Sendable, Equatable {
     case scope(APIScope, Reach = .ownQueues)
     /// A user of the application. The route itself keeps to the objects of that user.
     case user
+    /// Either of them: a user, whom the route keeps to the objects of that user, or a program whose key has this scope.
+    case userOrScope(APIScope, Reach = .ownQueues)
 
     /// What of the mill a route touches.
     package enum Reach: Sendable, Equatable {
@@ -21,13 +23,18 @@ package enum AccessRule: Sendable, Equatable {
         case allQueues
     }
 
-    var admitsUsers: Bool { self == .user }
+    var admitsUsers: Bool {
+        switch self {
+        case .user, .userOrScope: true
+        case .open, .scope: false
+        }
+    }
 
     /// - Throws: the problem to answer with, unless the caller may use the route.
     func check(_ caller: Caller) throws(Problem) {
         switch (self, caller) {
-        case (.open, _), (.user, .user): return
-        case (.scope(let scope, let reach), .key(let key)):
+        case (.open, _), (.user, .user), (.userOrScope, .user): return
+        case (.scope(let scope, let reach), .key(let key)), (.userOrScope(let scope, let reach), .key(let key)):
             guard key.allows(scope) else { throw .missingScope(scope) }
             switch reach {
             case .ownQueues: return
@@ -39,7 +46,7 @@ package enum AccessRule: Sendable, Equatable {
                 }
             }
         case (.user, _): throw Problem(.missingScope, "this is for the application's users, not for API keys")
-        case (.scope(let scope, _), _): throw .missingScope(scope)
+        case (.scope(let scope, _), _), (.userOrScope(let scope, _), _): throw .missingScope(scope)
         }
     }
 }

@@ -32,9 +32,11 @@ extension APIRequest {
         let values = headers[values: .authorization]
         guard let value = values.first else {
             let wanted =
-                rule == .user
-                ? "the token of a user's session: Authorization: Bearer …, as logging in gives it"
-                : "a key: Authorization: Bearer mr_…; `millrace keys create` makes one"
+                switch rule {
+                case .user: "the token of a user's session: Authorization: Bearer …, as logging in gives it"
+                case .userOrScope: "the token of a user's session, or a key: Authorization: Bearer …"
+                case .open, .scope: "a key: Authorization: Bearer mr_…; `millrace keys create` makes one"
+                }
             throw .unauthenticated("this request needs \(wanted)", isTokenAtFault: false)
         }
         guard values.count == 1 else {

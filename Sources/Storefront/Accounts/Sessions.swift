@@ -32,3 +32,12 @@ struct Sessions: Authenticator {
         }
     }
 }
+
+extension APIRequest {
+    /// The user to whose objects it is kept; nil for a program.
+    func owner() throws(Problem) -> UserID? {
+        guard case .user(let id) = caller else { return nil }
+        guard let user = UserID(id) else { throw Problem(.internalError, "a session of nobody") }
+        return user
+    }
+}

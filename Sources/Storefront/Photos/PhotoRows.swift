@@ -38,6 +38,8 @@ struct LockedPhoto: Sendable {
 }
 
 /// The queries of photo storage, each within a transaction of its caller's.
+///
+/// Where they take the `owner` of a photo, that of another user is as if it were not there; nil stands for whosoever it is.
 enum PhotoRows {
     /// The name of this database's blob store.
     static func blobStore(in transaction: LedgerTransaction) throws -> String {
@@ -49,7 +51,7 @@ enum PhotoRows {
     }
 
     static func insert(
-        _ id: PhotoID, job: JobID, header: ImageHeader, bytes: Int64, original: BlobDigest,
+        _ id: PhotoID, of owner: UserID?, job: JobID, header: ImageHeader, bytes: Int64, original: BlobDigest,
         in transaction: LedgerTransaction
     ) throws {
         try transaction.query(
@@ -57,13 +59,18 @@ enum PhotoRows {
             [
                 .uuid(id.bytes), .uuid(job.bytes), .int8(bytes), .int4(Int32(header.width)),
                 .int4(Int32(header.height)),
-                .text(header.format.rawValue), .bytea(original.bytes),
+                .text(header.format.rawValue), .bytea(original.bytes), .uuid(owner?.bytes),
             ])
     }
 
     /// nil when there is no such photo.
-    static func lock(_ id: PhotoID, in transaction: LedgerTransaction) throws -> LockedPhoto? {
-        guard let row = try transaction.query(StorefrontStatements.lockPhoto, [.uuid(id.bytes)]).rows.first else {
+    static func lock(
+        _ id: PhotoID, of owner: UserID? = nil, in transaction: LedgerTransaction
+    ) throws -> LockedPhoto? {
+        guard
+            let row = try transaction.query(StorefrontStatements.lockPhoto, [.uuid(id.bytes), .uuid(owner?.bytes)]).rows
+                .first
+        else {
             return nil
         }
         guard let store = try JobID(bytes: row.uuid("store")),
@@ -87,8 +94,10 @@ enum PhotoRows {
     }
 
     /// nil when there is no such photo.
-    static func read(_ id: PhotoID, in transaction: LedgerTransaction) throws -> PhotoRow? {
-        guard let row = try transaction.query(StorefrontStatements.readPhoto, [.uuid(id.bytes)]).rows.first,
+    static func read(_ id: PhotoID, of owner: UserID?, in transaction: LedgerTransaction) throws -> PhotoRow? {
+        guard
+            let row = try transaction.query(StorefrontStatements.readPhoto, [.uuid(id.bytes), .uuid(owner?.bytes)]).rows
+                .first,
             let job = try JobID(bytes: row.uuid("job_id"))
         else { return nil }
         return PhotoRow(
@@ -109,17 +118,20 @@ enum PhotoRows {
     }
 
     /// The blob of one variant; nil when there is none.
-    static func variant(_ id: PhotoID, box: Int, in transaction: LedgerTransaction) throws -> BlobDigest? {
+    static func variant(_ id: PhotoID, of owner: UserID?, box: Int, in transaction: LedgerTransaction) throws
+        -> BlobDigest?
+    {
         let rows = try transaction.query(
-            StorefrontStatements.readVariant, [.uuid(id.bytes), .int4(Int32(clamping: box))]
+            StorefrontStatements.readVariant,
+            [.uuid(id.bytes), .int4(Int32(clamping: box)), .uuid(owner?.bytes)]
         ).rows
         return try rows.first?.digest("digest")
     }
 
     /// Deletes a photo; returns the blobs that it referred to, nil when there was no such photo.
-    static func delete(_ id: PhotoID, in transaction: LedgerTransaction) throws -> Set<BlobDigest>? {
+    static func delete(_ id: PhotoID, of owner: UserID?, in transaction: LedgerTransaction) throws -> Set<BlobDigest>? {
         // Locked first: a job that is about to write its variants ends before they are read.
-        guard let photo = try lock(id, in: transaction) else { return nil }
+        guard let photo = try lock(id, of: owner, in: transaction) else { return nil }
         let variants = try variants(of: id, in: transaction)
         try transaction.query(StorefrontStatements.deletePhoto, [.uuid(id.bytes)])
         return Set(variants.map(\.digest) + [photo.original.digest])

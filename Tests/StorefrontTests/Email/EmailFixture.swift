@@ -31,7 +31,7 @@ struct EmailFixture: ApplicationFixture {
                 EmailFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
                     table: RouteTable(
-                        routes: EmailRoutes(files: files).routes, keys: ClientOfQueue("email")),
+                        routes: EmailRoutes(files: files).routes, keys: ClientOfQueue("email", "photos")),
                     handlers: try Self.handlers(transport, folder)))
         }
     }

@@ -91,7 +91,7 @@ import Testing
                 StorefrontStatements.insertPhoto,
                 [
                     .uuid(PhotoID().bytes), .uuid(PhotoID().bytes), .int8(3), .int4(1), .int4(1), .text("png"),
-                    .bytea(digest.bytes),
+                    .bytea(digest.bytes), .uuid(nil),
                 ])
             try await run(PostgresStatement(name: "commit", sql: "COMMIT"))
 

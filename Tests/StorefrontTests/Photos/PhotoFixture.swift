@@ -8,6 +8,7 @@ import MillraceAPI
 import MillracePostgres
 import MillraceTesting
 import NIOCore
+import PostgresDriver
 import Testing
 
 @testable import Storefront
@@ -35,21 +36,40 @@ struct PhotoFixture: ApplicationFixture {
                 PhotoFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
                     table: RouteTable(
-                        routes: PhotoRoutes(files: files).routes, keys: ClientOfQueue("photos")),
+                        routes: PhotoRoutes(files: files).routes, keys: ClientOfQueue("photos"), users: UserByID()),
                     handlers: handlers))
         }
     }
 
-    // MARK: as a client
-
-    func upload(_ file: [UInt8], headers: HTTPFields = [:]) async throws -> Reply {
-        var all: HTTPFields = [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"]
-        all.append(contentsOf: headers)
-        return try await send(.post, "/v1/photos", headers: all, body: Self.pieces(of: file))
+    /// The same, asked by somebody else.
+    func asked(by keys: any Authenticator, users: (any Authenticator)? = nil) -> PhotoFixture {
+        asked(at: RouteTable(routes: PhotoRoutes(files: files).routes, keys: keys, users: users))
     }
 
-    func store(_ file: [UInt8]) async throws -> (photo: String, job: JobID) {
-        let reply = try await upload(file)
+    func asked(at table: RouteTable) -> PhotoFixture {
+        PhotoFixture(
+            folder: folder, database: database, ledger: ledger, files: files, table: table, handlers: handlers)
+    }
+
+    /// Makes an account; the token of its user.
+    func user(_ email: String) async throws -> String {
+        let id = UserID()
+        try await database.run(
+            "INSERT INTO storefront.users (id, email, name, password_hash) VALUES ($1, $2, 'A', '$argon2id$')",
+            [.uuid(id.bytes), .text(email)])
+        return UserByID.prefix + id.description
+    }
+
+    // MARK: as a client
+
+    func upload(_ file: [UInt8], token: String = "test", headers: HTTPFields = [:]) async throws -> Reply {
+        var all: HTTPFields = [.contentLength: "\(file.count)", .contentType: "application/x-www-form-urlencoded"]
+        all.append(contentsOf: headers)
+        return try await send(.post, "/v1/photos", token: token, headers: all, body: Self.pieces(of: file))
+    }
+
+    func store(_ file: [UInt8], token: String = "test") async throws -> (photo: String, job: JobID) {
+        let reply = try await upload(file, token: token)
         try #require(reply.status == 202, "\(String(decoding: reply.body, as: UTF8.self))")
         let json = try reply.json
         let photo = try #require((json["photo"] as? [String: String])?["id"])

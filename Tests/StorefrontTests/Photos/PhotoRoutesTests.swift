@@ -40,6 +40,61 @@ import Testing
         }
     }
 
+    @Test func `a user gets at photos of that user alone, a program at all`() async throws {
+        try await PhotoFixture.with { fixture in
+            let ana = try await fixture.user("ana@example.org")
+            let bea = try await fixture.user("bea@example.org")
+            let file = try SampleFile.phoneJPEG()
+            let (photo, job) = try await fixture.store(file, token: ana)
+            _ = try await fixture.run(job).get()
+            let ofProgram = try await fixture.store(file).photo
+            func statuses(_ method: HTTPRequest.Method, _ path: String) async throws -> [Int] {
+                var statuses: [Int] = []
+                for token in [bea, ana] {
+                    statuses.append(try await fixture.send(method, path, token: token).status)
+                }
+                return statuses
+            }
+
+            #expect(try await statuses(.get, "/v1/photos/\(photo)") == [404, 200])
+            #expect(try await statuses(.get, "/v1/photos/\(photo)/256.webp") == [404, 200])
+            #expect(try await statuses(.get, "/v1/photos/\(ofProgram)") == [404, 404])
+            #expect(try await statuses(.delete, "/v1/photos/\(ofProgram)") == [404, 404])
+            #expect(try await fixture.send(.get, "/v1/photos/\(photo)").status == 200)
+            #expect(try await fixture.send(.get, "/v1/photos/\(ofProgram)").status == 200)
+            #expect(try await statuses(.delete, "/v1/photos/\(photo)") == [404, 204])
+            #expect(try await fixture.send(.get, "/v1/photos/\(photo)").status == 404)
+        }
+    }
+
+    @Test func `users' idempotency keys do not meet`() async throws {
+        try await PhotoFixture.with { fixture in
+            let (file, key) = (try SampleFile.phoneJPEG(), try #require(HTTPField.Name("Idempotency-Key")))
+            var photos: Set<String> = []
+            for email in ["ana@example.org", "bea@example.org"] {
+                let token = try await fixture.user(email)
+                for _ in 0..<2 {
+                    let reply = try await fixture.upload(file, token: token, headers: [key: "k"])
+                    photos.insert(try #require((reply.json["photo"] as? [String: String])?["id"]))
+                }
+            }
+
+            #expect(photos.count == 2)
+        }
+    }
+
+    @Test func `who may not see payloads is not told the digest`() async throws {
+        try await PhotoFixture.with { fixture in
+            let id = try await fixture.store(SampleFile.phoneJPEG()).photo
+            let reader = fixture.asked(by: ClientOfQueue("photos", scopes: [.read]))
+
+            let shown = try await reader.send(.get, "/v1/photos/\(id)")
+
+            #expect(try shown.status == 200 && shown.json["digest"] == nil && shown.json["bytes"] != nil)
+            #expect(try await fixture.send(.get, "/v1/photos/\(id)").json["digest"] != nil)
+        }
+    }
+
     @Test func `a photo is shown before, and its variants are served after its job has run`() async throws {
         try await PhotoFixture.with { fixture in
             let file = try SampleFile.phoneJPEG(.corners(1500, 100), orientation: 8)

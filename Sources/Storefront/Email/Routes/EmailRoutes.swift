@@ -55,6 +55,10 @@ struct EmailRoutes: Sendable {
         _ read: EmailRequest, _ body: [UInt8], _ key: IdempotencyKey?, _ request: APIRequest
     ) async throws -> Answer {
         let digests = Set(read.message.attachments.map(\.digest))
+        // What is attached is as good as read.
+        guard digests.isEmpty || request.caller.mayReadPhotos else {
+            throw Problem(.missingScope, "to attach what is stored takes a key with read:payload for the queue photos")
+        }
         let blobs = digests.isEmpty ? nil : try await files.blobs()
         let options = EnqueueOptions(trace: TraceParent.value(request.headers))
         return try await files.ledger.answer(request, body: body, key: key, timeout: Self.timeout) { transaction in
@@ -159,4 +163,8 @@ extension Problem {
     fileprivate static func notSuppressed(_ address: EmailAddress) -> Problem {
         Problem(.notFound, "\(address.description.quoted) is not suppressed")
     }
+}
+
+extension Caller {
+    fileprivate var mayReadPhotos: Bool { allows(.readPayload) && isFor(StorePhoto.defaults.queue) }
 }

@@ -20,20 +20,20 @@ struct PhotoRoutes: Sendable {
         upload = PhotoUpload(files: files, slots: Slots(PhotoLimits.uploadsMax))
     }
 
-    /// Photos belong to nobody yet, so that it takes an API key for their queue to get at them.
+    /// Users get at their own photos, programs by their keys at all.
     var routes: [Route] {
         let queue = AccessRule.Reach.queue(StorePhoto.defaults.queue)
         return [
-            Route(.post, PhotoAddress.all, .scope(.submit, queue)) { (request) throws(Problem) in
+            Route(.post, PhotoAddress.all, .userOrScope(.submit, queue)) { (request) throws(Problem) in
                 try await upload.take(request)
             },
-            Route(.get, "\(PhotoAddress.all)/{id}", .scope(.read, queue)) { (request) throws(Problem) in
+            Route(.get, "\(PhotoAddress.all)/{id}", .userOrScope(.read, queue)) { (request) throws(Problem) in
                 try await show(request)
             },
-            Route(.delete, "\(PhotoAddress.all)/{id}", .scope(.operate, queue)) { (request) throws(Problem) in
+            Route(.delete, "\(PhotoAddress.all)/{id}", .userOrScope(.operate, queue)) { (request) throws(Problem) in
                 try await delete(request)
             },
-            Route(.get, "\(PhotoAddress.all)/{id}/{variant}", .scope(.readPayload, queue)) {
+            Route(.get, "\(PhotoAddress.all)/{id}/{variant}", .userOrScope(.readPayload, queue)) {
                 (request) throws(Problem) in
                 try await variant(request)
             },
@@ -42,19 +42,22 @@ struct PhotoRoutes: Sendable {
 
     private func show(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
-        let id = try request.photoID()
+        let (id, owner) = (try request.photoID(), try request.owner())
         let row = try await Problem.told(request.logger) {
-            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.read(id, in: $0) }
+            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.read(id, of: owner, in: $0) }
         }
         guard let row else { throw .missing(id) }
-        return PhotoView.photo(row)
+        // Whoever knows the digest can have the original sent by mail.
+        return PhotoView.photo(row, withDigest: owner != nil || request.caller.allows(.readPayload))
     }
 
     private func variant(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
-        let (id, box) = (try request.photoID(), try request.variantBox())
+        let (id, owner, box) = (try request.photoID(), try request.owner(), try request.variantBox())
         let found = try await Problem.told(request.logger) {
-            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.variant(id, box: box, in: $0) }
+            try await files.ledger.transaction(timeout: Self.timeout) {
+                try PhotoRows.variant(id, of: owner, box: box, in: $0)
+            }
         }
         guard let digest = found else {
             throw Problem(.notFound, "there is no photo \(id), or its variants are not made yet")
@@ -98,10 +101,10 @@ struct PhotoRoutes: Sendable {
 
     private func delete(_ request: APIRequest) async throws(Problem) -> Answer {
         _ = try request.query()
-        let id = try request.photoID()
+        let (id, owner) = (try request.photoID(), try request.owner())
         try await request.body.expectNone()
         let forgotten = try await Problem.told(request.logger) {
-            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.delete(id, in: $0) }
+            try await files.ledger.transaction(timeout: Self.timeout) { try PhotoRows.delete(id, of: owner, in: $0) }
         }
         guard let forgotten else { throw .missing(id) }
         // The photo is gone for good by now; what cannot be deleted at once is swept.

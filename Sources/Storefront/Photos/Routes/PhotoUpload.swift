@@ -69,7 +69,7 @@ struct PhotoUpload: Sendable {
         guard let original = BlobReference(store: try await files.storeName(), digest: digest) else {
             preconditionFailure("the store's name was read as a UUID")
         }
-        let photo = PhotoID()
+        let (photo, owner) = (PhotoID(), try request.owner())
         let options = EnqueueOptions(trace: TraceParent.value(request.headers))
         return try await files.ledger.answer(request, body: digest.bytes, key: key, timeout: Self.timeout) {
             transaction in
@@ -78,7 +78,8 @@ struct PhotoUpload: Sendable {
         } write: { job, transaction in
             try BlobLock.share([digest], in: transaction)
             try blob.publish()
-            try PhotoRows.insert(photo, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
+            try PhotoRows.insert(
+                photo, of: owner, job: job, header: header, bytes: blob.size, original: digest, in: transaction)
         }
     }
 

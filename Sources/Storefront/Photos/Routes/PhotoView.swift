@@ -16,7 +16,7 @@ enum PhotoView {
         return StoredAnswer(status: HTTPResponse.Status.accepted.code, location: address, body: json.bytes)
     }
 
-    static func photo(_ row: PhotoRow) -> Answer {
+    static func photo(_ row: PhotoRow, withDigest: Bool) -> Answer {
         Answer { json in
             json.member("id", "\(row.id)")
             json.member("url", PhotoAddress.photo(row.id))
@@ -28,7 +28,7 @@ enum PhotoView {
             json.member("width", row.width)
             json.member("height", row.height)
             json.member("bytes", row.bytes)
-            json.member("digest", "sha256:\(row.original)")
+            if withDigest { json.member("digest", "sha256:\(row.original)") }
             json.member("variants") { json in
                 json.array(row.variants) { json, variant in
                     json.object { json in
