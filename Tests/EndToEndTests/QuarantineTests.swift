@@ -64,11 +64,13 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(10)))
-    func `a job whose process is killed ten times over is not buried, and completes`() async throws {
-        try await Mill.with(configuration: Self.configuration("count: 1, concurrency: 4")) { mill in
+    func `a job whose process is killed or told to end ten times over is not buried, and completes`() async throws {
+        // One that does not end when it is told to: its process ends without it, by itself.
+        let pool = "count: 1, concurrency: 4, drain_timeout: 0s"
+        try await Mill.with(configuration: Self.configuration(pool)) { mill in
             try mill.start("up", ["up", "--port", "\(mill.port)"])
             try await mill.expectReady()
-            let id = try await mill.submit(1, kind: "diagnostics.sleep", payload: { _ in #"{"ms":8000}"# })[0]
+            let id = try await mill.submit(1, kind: "diagnostics.spin", payload: { _ in #"{"ms":8000}"# })[0]
 
             for kill in 1...10 {
                 let hasStarted = try await eventually(within: .seconds(90)) {
@@ -76,11 +78,12 @@ import Testing
                 }
                 try #require(hasStarted, "attempt \(kill)")
                 let pid = try await self.pid(of: id, in: mill)
-                try #require(Foundation.kill(pid, SIGKILL) == 0)
+                try #require(Foundation.kill(pid, kill.isMultiple(of: 2) ? SIGTERM : SIGKILL) == 0)
             }
 
             #expect(try await mill.expectAllEnded(within: .seconds(120)))
             #expect(try await mill.count("state = 'completed' AND attempt = 11 AND failures = 0 AND crashes = 10") == 1)
+            #expect(try await mill.count("errors IS NOT NULL AND json_array_length(errors) > 0") == 0)
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
         defer { note.close() }
 
         #expect(note.read() == .idle)
-        for run in [LoneRun.running(job), .stuck(job), .running(job), .idle] {
+        for run in [LoneRun.running(job), .stuck(job), .running(job), .stopping(job), .idle] {
             note.write(run)
             #expect(note.read() == run)
         }
@@ -52,7 +52,7 @@ import Testing
 
     @Test func `a signal from within is certain, but only of a job whose handler ran`() {
         #expect(blame(.signalled(SIGILL), .idle) == nil)
-        for run in [LoneRun.running(job), .stuck(job)] {
+        for run in [LoneRun.running(job), .stopping(job), .stuck(job)] {
             #expect(
                 blame(.signalled(SIGILL), run)
                     == ProcessCrash(
@@ -67,27 +67,35 @@ import Testing
                 == ProcessCrash(
                     process: process, alone: job,
                     report: "the process in which it ran alone ended with exit code \(code)", isCertain: false))
-        #expect(blame(.exited(code), .running(job), wasStopped: true) == nil, "it was told to end")
+        #expect(blame(.exited(code), .running(job), wasStopped: true) == nil, "its supervisor told it to end")
+        #expect(blame(.exited(code), .stopping(job)) == nil, "somebody told it to end")
     }
 
-    @Test func `a time-out that is ignored counts`() throws {
+    @Test func `a time-out that is ignored counts, whoever ends the process`() throws {
         let crash = try #require(blame(.exited(0), .stuck(job)))
 
         #expect(!crash.isCertain)
         #expect(crash.report.hasPrefix("it ran past its time-out and ignored its cancellation"))
         #expect(
             crash.lastReport.hasPrefix("buried after 3 lone runs of which none ended in order; the last one: it ran"))
-        #expect(blame(.exited(0), .stuck(job), wasStopped: true) == nil)
+        #expect(blame(.exited(0), .stuck(job), wasStopped: true) == crash)
+        for signal in [SIGKILL, SIGTERM] {
+            #expect(blame(.signalled(signal), .stuck(job)) == crash)
+            #expect(blame(.signalled(signal), .stuck(job), wasStopped: true) == crash)
+        }
     }
 
     @Test(arguments: [SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT])
     func `signals that operators and systems send blame nobody`(signal: Int32) {
-        #expect(blame(.signalled(signal), .running(job)) == nil)
-        #expect(blame(.signalled(signal), .stuck(job)) == nil)
+        for run in [LoneRun.running(job), .stopping(job)] {
+            #expect(blame(.signalled(signal), run) == nil)
+            #expect(blame(.signalled(signal), run, wasStopped: true) == nil)
+        }
     }
 
     @Test(arguments: [SIGALRM, SIGPIPE, SIGUSR1]) func `other signals count`(signal: Int32) {
         #expect(blame(.signalled(signal), .running(job))?.isCertain == false)
+        #expect(blame(.signalled(signal), .stopping(job)) == nil)
     }
 
     @Test func `a process of many jobs blames all of them, and only for a crash`() {

@@ -3,6 +3,7 @@
 import Millrace
 import MillraceTesting
 import MillraceWorker
+import ServiceLifecycle
 import Synchronization
 import Testing
 
@@ -229,6 +230,57 @@ struct SuspectTests {
         try await moveToTheirLane(in: fixture)
 
         try await fixture.untilItEnds()
+
+        #expect(words.all == [.idle, .running(suspect), .stuck(suspect)])
+        release.open()
+    }
+
+    @Test func `it says that it was told to end, and still that a job ignores its time-out`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))
+        fixture.configuration.concurrency = 1
+        fixture.configuration.stuckMax = 1
+        fixture.configuration.drainTimeout = .seconds(7)
+        let words = Words()
+        fixture.configuration.onLoneRun = { words.append($0) }
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            await Task { try? await release.wait() }.value
+            return .init(next: job.number)
+        }
+        let suspect = try await makeSuspects(1, in: fixture, timeout: .seconds(1))[0]
+        try await moveToTheirLane(in: fixture)
+
+        try await fixture.whileWorking { group in
+            await eventually(within: .seconds(10), "it runs") { words.all.last == .running(suspect) }
+            await group.triggerGracefulShutdown()
+            await eventually(within: .seconds(10), "it says so") { words.all.last == .stopping(suspect) }
+            await eventually(within: .seconds(20), "it is stuck") { words.all.last == .stuck(suspect) }
+        }
+
+        #expect(words.all == [.idle, .running(suspect), .stopping(suspect), .stuck(suspect)])
+        release.open()
+    }
+
+    @Test func `what it has said of a stuck job stands when it is told to end`() async throws {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))
+        fixture.configuration.concurrency = 1
+        // So that it does not end by itself.
+        fixture.configuration.stuckMax = 2
+        let words = Words()
+        fixture.configuration.onLoneRun = { words.append($0) }
+        let release = Gate()
+        fixture.handlers.register(Count.self) { job, _ in
+            await Task { try? await release.wait() }.value
+            return .init(next: job.number)
+        }
+        let suspect = try await makeSuspects(1, in: fixture, timeout: .milliseconds(100))[0]
+        try await moveToTheirLane(in: fixture)
+
+        try await fixture.whileWorking { _ in
+            await eventually(within: .seconds(20), "it is stuck") { words.all.last == .stuck(suspect) }
+        }
 
         #expect(words.all == [.idle, .running(suspect), .stuck(suspect)])
         release.open()

@@ -40,22 +40,31 @@ struct ChildEnd: Equatable, Sendable {
         let job: JobID
         switch loneRun {
         case .idle: return nil
-        case .running(let id), .stuck(let id): job = id
+        case .running(let id), .stopping(let id), .stuck(let id): job = id
         }
         if let crash {
             let backtrace = crashReport.map { "\n\($0)" } ?? ""
             return ProcessCrash(
                 process: process, alone: job, report: "the process in which it ran alone \(crash)\(backtrace)")
         }
-        guard !wasStopped, ending.isItsOwn else { return nil }
-        let report =
-            switch (loneRun, ending) {
-            case (.stuck, _):
+        return unfinished(wasStopped: wasStopped).map {
+            ProcessCrash(process: process, alone: job, report: $0, isCertain: false)
+        }
+    }
+
+    /// What a lone run is counted for that has not ended in order; nil where somebody else may have ended it.
+    private func unfinished(wasStopped: Bool) -> String? {
+        switch loneRun {
+        case .stuck:
+            // It has said by then what it does with its time-out: how its process ended does not matter.
+            return
                 "it ran past its time-out and ignored its cancellation, and the process in which it ran alone had to end"
-            case (_, .exited(let code)): "the process in which it ran alone ended with exit code \(code)"
-            case (_, .signalled): "the process in which it ran alone ended by \(ending)"
-            }
-        return ProcessCrash(process: process, alone: job, report: report, isCertain: false)
+        case .running where !wasStopped && ending.isItsOwn:
+            let end = if case .exited(let code) = ending { "with exit code \(code)" } else { "by \(ending)" }
+            return "the process in which it ran alone ended \(end)"
+        case .running, .stopping, .idle:
+            return nil
+        }
     }
 
     /// What its jobs may be blamed for: a signal from within, or the limit of memory. nil for any other end.

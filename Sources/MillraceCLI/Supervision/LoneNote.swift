@@ -60,6 +60,7 @@ struct LoneNote: Sendable {
         return switch bytes[0] {
         case 1: .running(id)
         case 2: .stuck(id)
+        case 3: .stopping(id)
         default: .idle
         }
     }
@@ -74,6 +75,7 @@ struct LoneNote: Sendable {
         case .idle: [UInt8](repeating: 0, count: byteCount)
         case .running(let id): [1] + id.bytes
         case .stuck(let id): [2] + id.bytes
+        case .stopping(let id): [3] + id.bytes
         }
     }
 

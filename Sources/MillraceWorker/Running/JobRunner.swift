@@ -84,15 +84,16 @@ actor JobRunner {
         while !mayFetcherGoOn { await withCheckedContinuation { slotFreed.add($0, unless: mayFetcherGoOn) } }
     }
 
-    /// Wakes whoever waits for a slot.
+    /// Wakes whoever waits for a slot. Somebody has told this process to end.
     func stop() {
         isStopping = true
+        for (lease, run) in running where !run.isStuck { configuration.onLoneRun?(.stopping(lease.id)) }
         slotFreed.raise()
     }
 
     func start(_ job: ClaimedJob) {
         let lease = job.lease
-        configuration.onLoneRun?(.running(lease.id))
+        configuration.onLoneRun?(isStopping ? .stopping(lease.id) : .running(lease.id))
         var jobLogger = logger
         jobLogger[metadataKey: LogKey.jobID.rawValue] = "\(lease.id)"
         jobLogger[metadataKey: LogKey.jobKind.rawValue] = "\(job.envelope.kind)"
