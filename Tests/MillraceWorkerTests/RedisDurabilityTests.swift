@@ -72,6 +72,42 @@ import Testing
         #expect(attempts.withLock { $0 } == [2])
     }
 
+    @Test(arguments: [false, true])
+    func `a job whose row the ledger refuses waits, is reported once, and hinders no other`(isFirst: Bool) async throws
+    {
+        var fixture = WorkerFixture()
+        fixture.configuration.concurrency = 10
+        // None starts without a row.
+        fixture.configuration.unclaimedStartMax = .zero
+        let log = LogLines()
+        fixture.logger = log.logger
+        fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
+        var jobs = try (0..<7).map { try NewJob(Count(number: $0), entrusted, now: .now()) }
+        jobs[4].payload = Array("{".utf8)
+        try await fixture.submitter.entrust(jobs)
+        if !isFirst {
+            let dead = ProcessID(number: 99)
+            let epoch = Epoch(number: 1)
+            try await fixture.broker.configure(.default, isPaused: false, epoch: epoch)
+            let reserved = try await fixture.broker.reserve(
+                7, from: .default, epoch: epoch, process: dead, backwards: false)
+            #expect(reserved.jobs.count == 7)
+            _ = try await fixture.broker.releaseAll(of: dead, in: .default)
+        }
+
+        try await fixture.whileWorking { _ in
+            for index in [0, 1, 2, 3, 5, 6] { try await fixture.expectRow(jobs[index].id, .completed) }
+            try await eventually(within: .seconds(10), "it is put off") {
+                try await fixture.queueStatus().scheduled == 1
+            }
+            #expect(try await fixture.broker.knows([jobs[4].id], in: .default) == [true])
+        }
+
+        #expect(log.all.count { $0.hasPrefix("error the ledger refuses the row of a job") } == 1)
+        // Halved until it stands alone, and doubled again.
+        #expect((4...10).contains(fixture.ledger.calls(of: .adopt)))
+    }
+
     @Test func `a job that expired before its first attempt is cancelled and not run`() async throws {
         var fixture = WorkerFixture()
         fixture.handlers.register(Count.self) { _, _ in

@@ -25,6 +25,7 @@ public protocol JobLedger: QueueSettingsStore, APIKeyStore {
     ///
     /// Whatever their age: what was accepted can be recorded.
     /// - Parameter jobs: at most ``Limits/storeBatchMax``, ids distinct.
+    /// - Throws: `.rejected` when the data of one of them is refused; none is taken in then.
     func adopt(_ jobs: [UnrecordedJob]) async throws(LedgerError)
 
     /// Writes how attempts ended, each fenced by its attempt number; one verdict per outcome, in order.

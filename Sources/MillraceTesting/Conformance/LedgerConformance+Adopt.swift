@@ -109,6 +109,20 @@ extension LedgerConformance {
             #expect(try await trial.row(jobs[0].id).crashes == 0)
             #expect(try await trial.claim(jobs[1].id, 1) == .final(.cancelled))
         },
+        LedgerConformance("of jobs with one whose data is refused none is adopted, and the others are without it") {
+            trial in
+            var jobs = try await trial.jobs(3)
+            jobs[1] = try await trial.job("{")
+            let unrecorded = jobs.map { UnrecordedJob($0, .running) }
+
+            let error = await #expect(throws: LedgerError.self) { try await trial.ledger.adopt(unrecorded) }
+
+            #expect(error?.code == .rejected)
+            let none = try await trial.ledger.summaries(jobs.map(\.id))
+            #expect(none.isEmpty)
+            try await trial.ledger.adopt([unrecorded[0], unrecorded[2]])
+            for index in [0, 2] { #expect(try await trial.row(jobs[index].id).state == .running) }
+        },
         LedgerConformance("what was cancelled without a row stays so, and knows its lease") { trial in
             let jobs = try await trial.jobs(2)
 

@@ -66,11 +66,11 @@ public final class MemoryLedger: JobLedger {
     }
 
     public func adopt(_ jobs: [UnrecordedJob]) async throws(LedgerError) {
-        try perform(.adopt) { table, now in table.adopt(jobs, now: now) }
+        try perform(.adopt) { (table, now) throws(LedgerError) in try table.adopt(jobs, now: now) }
     }
 
     public func record(_ outcomes: [Outcome]) async throws(LedgerError) -> [RecordVerdict] {
-        try perform(.record) { table, now in table.record(outcomes, now: now) }
+        try perform(.record) { (table, now) throws(LedgerError) in try table.record(outcomes, now: now) }
     }
 
     public func recordStep(

@@ -118,8 +118,9 @@ struct MemoryTable: Sendable {
         }
     }
 
-    mutating func adopt(_ jobs: [UnrecordedJob], now: Timestamp) {
+    mutating func adopt(_ jobs: [UnrecordedJob], now: Timestamp) throws(LedgerError) {
         precondition(jobs.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) jobs in one call")
+        for unrecorded in jobs { try Self.checkData(of: unrecorded.job) }
         for unrecorded in jobs where rows[unrecorded.job.id] == nil {
             let createdAt = min(unrecorded.job.id.time, now)
             rows[unrecorded.job.id] = Row(
@@ -128,9 +129,9 @@ struct MemoryTable: Sendable {
         }
     }
 
-    mutating func record(_ outcomes: [Outcome], now: Timestamp) -> [RecordVerdict] {
-        outcomes.map { outcome in
-            if let unclaimed = outcome.unclaimed { adopt([unclaimed], now: now) }
+    mutating func record(_ outcomes: [Outcome], now: Timestamp) throws(LedgerError) -> [RecordVerdict] {
+        for unclaimed in outcomes.compactMap(\.unclaimed) { try adopt([unclaimed], now: now) }
+        return outcomes.map { outcome in
             guard var row = rows[outcome.id] else { return .fenced }
             let verdict = row.life.record(Self.storable(outcome.ending), attempt: outcome.attempt, now: now)
             rows[outcome.id] = row
@@ -354,6 +355,10 @@ struct MemoryTable: Sendable {
             throw LedgerError(
                 .rejected, "id \(job.id) was made more than a day ago or more than five minutes ahead", index: index)
         }
+        try checkData(of: job, index)
+    }
+
+    private static func checkData(of job: NewJob, _ index: Int? = nil) throws(LedgerError) {
         do throws(JSONError) {
             _ = try JSONText(checking: job.payload, nestingMax: Limits.nestingMax)
         } catch {

@@ -20,7 +20,7 @@ actor JobFetcher {
     let configuration: WorkerConfiguration
     private let handlers: JobHandlers
     let broker: any JobBroker
-    private let ledger: any JobLedger
+    let ledger: any JobLedger
     let epochs: QueueEpochs
     private let keeper: LeaseKeeper
     let runner: JobRunner
@@ -35,7 +35,7 @@ actor JobFetcher {
     private var pauseChecks: [QueueName: ContinuousClock.Instant] = [:]
 
     /// A job without a row is looked at again this much later: nothing that the ledger does not know is dropped.
-    private static let missingRowDelay: Duration = .seconds(300)
+    static let missingRowDelay: Duration = .seconds(300)
 
     init(
         eventLoop: any EventLoop, configuration: WorkerConfiguration, handlers: JobHandlers, broker: any JobBroker,
@@ -190,9 +190,10 @@ actor JobFetcher {
             }
         }
         for (lease, delay) in unknown { await writer.acknowledge([lease], .retry(after: delay)) }
-        // The claim says whether they may begin.
-        if !unbegun.isEmpty { await adopt(unbegun) }
-        await claim(claimed, readable, isAlone: isAlone)
+        // The claim says whether they may begin, also where this process is asked to end before all have their rows.
+        let adoption = await adopt(unbegun)
+        await claim(claimed.filter { !adoption.refused.contains($0.id) }, readable, isAlone: isAlone)
+        await putOff(claimed.filter { adoption.refused.contains($0.id) })
     }
 
     /// False also when the ledger does not answer.
@@ -253,7 +254,10 @@ actor JobFetcher {
             requests = await confirm(stale).map { ClaimRequest(lease: $0, isForced: true, isAlone: isAlone) }
             if !rowless.isEmpty {
                 // Their first attempts may have begun, and left no row.
-                guard await adopt(rowless.map { UnrecordedJob($0.job, .running) }) else {
+                let adoption = await adopt(rowless.map { UnrecordedJob($0.job, .running) })
+                await putOff(rowless.filter { adoption.refused.contains($0.job.id) }.map(\.request.lease))
+                rowless.removeAll { adoption.refused.contains($0.job.id) }
+                guard adoption.isDone else {
                     await writer.acknowledge((rowless.map(\.request) + requests).map(\.lease), .release)
                     return
                 }
@@ -261,22 +265,6 @@ actor JobFetcher {
                 requests += rowless.map(\.request)
             }
         }
-    }
-
-    /// Gives jobs their rows, however long that takes; false when this process is asked to end before that.
-    @discardableResult
-    private func adopt(_ jobs: [UnrecordedJob]) async -> Bool {
-        var backoff = LoopBackoff()
-        while !isStopping, !Task.isCancelled {
-            do throws(LedgerError) {
-                try await ledger.adopt(jobs)
-                return true
-            } catch {
-                logger.debug("adoption repeated", metadata: [.count: "\(jobs.count)", .error: "\(error)"])
-                await eventLoop.sleep(for: backoff.next())
-            }
-        }
-        return false
     }
 
     private func start(_ job: Candidate, _ claim: Claim, unclaimed: UnrecordedJob? = nil) async {
@@ -323,7 +311,7 @@ actor JobFetcher {
         case .missing:
             logger.error(
                 "the ledger does not know this job", metadata: [.jobID: "\(lease.id)", .queue: "\(lease.queue)"])
-            await writer.acknowledge([lease], .retry(after: Self.missingRowDelay))
+            await putOff([lease])
         case .run, .stale:
             await keeper.forget([lease])
         }
