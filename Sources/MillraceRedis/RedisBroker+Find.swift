@@ -3,6 +3,7 @@
 public import Millrace
 import NIOCore
 import RedisDriver
+import Synchronization
 
 extension RedisBroker {
     /// Queues asked for one job, all in one go.
@@ -19,7 +20,9 @@ extension RedisBroker {
             }
             return names
         }
-        let queues = names.sorted().prefix(Self.askedQueuesMax)
+        // Redis may just have lost the set: whoever accepted the job has not.
+        let named = namedQueues.withLock { Set($0.keys) }
+        let queues = named.union(names).sorted().prefix(Self.askedQueuesMax)
         let client = client()
         let replies = queues.map { queue in
             client.submit(

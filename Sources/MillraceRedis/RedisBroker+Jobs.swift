@@ -43,10 +43,11 @@ extension RedisBroker {
     }
 
     /// Keeps the set of queues' names. It is in a slot of its own, so the script cannot; nobody waits for it.
-    private func name(_ queue: QueueName) {
+    /// - Parameter isAgain: Redis may have lost the set a moment ago.
+    func name(_ queue: QueueName, isAgain: Bool = false) {
         let instant = ContinuousClock.now
         let isNamed = namedQueues.withLock { named in
-            if let last = named[queue], instant - last < Self.namingInterval { return true }
+            if !isAgain, let last = named[queue], instant - last < Self.namingInterval { return true }
             if named.count >= Self.namedQueuesMax { named.removeAll() }
             named[queue] = instant
             return false

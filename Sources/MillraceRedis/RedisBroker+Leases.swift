@@ -50,6 +50,7 @@ extension RedisBroker {
         _ jobs: [LeasedJob], in queue: QueueName, by duration: Duration
     ) async throws(BrokerError) -> [Bool] {
         precondition(jobs.count <= Limits.storeBatchMax, "at most \(Limits.storeBatchMax) jobs in one call")
+        name(queue, isAgain: true)
         var answers: [Bool] = []
         while answers.count < jobs.count {
             var arguments = [now, .integer(Int(duration.milliseconds))]

@@ -6,6 +6,7 @@ import RedisDriver
 
 extension RedisBroker {
     public func configure(_ queue: QueueName, isPaused: Bool, epoch: Epoch?) async throws(BrokerError) {
+        if epoch == .rebuilding { name(queue, isAgain: true) }
         _ = try await run(
             BrokerScripts.configureQueue, in: queue,
             [isPaused ? "1" : "0", epoch.map { .integer(Int($0.number)) } ?? ""])

@@ -35,6 +35,32 @@ import Testing
         }
     }
 
+    @Test func `a job is found by its id though Redis has lost the names of its queues`() async throws {
+        try await RedisServer.withFixture { fixture in
+            let (redis, queue) = (fixture.redis, fixture.queue)
+            let other = try fixture.otherBroker()
+            try await fixture.open()
+            try await fixture.enqueue([fixture.job()])
+            let running = try #require(try await fixture.reserve().first)
+            _ = try await fixture.client.send(["FLUSHALL"])
+
+            let waiting = fixture.job()
+            try await fixture.enqueue([waiting])
+            #expect(try await redis.find(waiting.id)?.place == .ready, "by whoever accepted it")
+            _ = try await redis.redeclare([running], in: queue, by: .seconds(15))
+            try await eventually("by everybody, what runs is named again") {
+                try await other.find(running.lease.id)?.place == .leased(running.lease.token)
+            }
+            _ = try await fixture.client.send(["FLUSHALL"])
+            try await redis.configure(queue, isPaused: false, epoch: .rebuilding)
+            try await fixture.enqueue([waiting])
+            try await eventually("by everybody, what is rebuilt is named again") {
+                try await other.find(waiting.id)?.place == .ready
+            }
+            await other.shutdown()
+        }
+    }
+
     @Test func `a script that Redis has forgotten is sent again`() async throws {
         try await RedisServer.withFixture { fixture in
             try await fixture.open()
