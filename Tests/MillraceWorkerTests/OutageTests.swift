@@ -25,6 +25,70 @@ import Testing
         #expect(runs.withLock { $0 } == 1)
     }
 
+    @Test func `while no claim is answered, first attempts of durability redis go on in half of the slots`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        let entrusted: QueueName = "entrusted"
+        fixture.configuration.queues = [.default, entrusted]
+        fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
+        fixture.ledger.fail(.claim, times: 1_000_000, .beforeEffect, with: LedgerError(.unavailable, "away"))
+        var claimed: [JobID] = []
+        for _ in 0..<8 { claimed.append(try await fixture.submitter.submit(Count())) }
+
+        try await fixture.whileWorking { _ in
+            await eventually(within: .seconds(10), "claims are asked for") { fixture.ledger.calls(of: .claim) >= 3 }
+            var options = EnqueueOptions(durability: .redis)
+            options.queue = entrusted
+            for number in 0..<20 {
+                let id = try await fixture.submitter.submit(Count(number: number), options)
+                try await eventually(within: .seconds(10), "it runs") {
+                    try await fixture.ledger.summaries([id])[id]?.state == .completed
+                }
+            }
+            try await eventually(within: .seconds(10), "half of the slots wait") {
+                try await fixture.queueStatus().running == 2
+            }
+        }
+
+        for id in claimed { #expect(try await fixture.job(id).attempt == 0) }
+        #expect(try await fixture.queueStatus().readyCount == 8)
+    }
+
+    @Test func `what waits for its claim lets those behind it in its lane pass that need none, and runs in the end`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        let counts = Mutex((now: 0, most: 0))
+        fixture.handlers.register(Count.self) { job, _ in
+            counts.withLock { counts in
+                counts.now += 1
+                counts.most = max(counts.most, counts.now)
+            }
+            await Task.yield()
+            counts.withLock { $0.now -= 1 }
+            return Count.Output(next: job.number)
+        }
+        fixture.ledger.fail(.claim, times: 8, .beforeEffect, with: LedgerError(.unavailable, "away"))
+        fixture.ledger.fail(.claim, times: 4, .afterEffect, with: LedgerError(.outcomeUnknown, "reply lost"))
+        var ids: [JobID] = []
+        for number in 0..<30 {
+            let durability: Durability = number < 2 || number > 20 ? .postgres : .redis
+            ids.append(
+                try await fixture.submitter.submit(Count(number: number), EnqueueOptions(durability: durability)))
+        }
+
+        try await fixture.whileWorking { _ in
+            for id in ids {
+                try await eventually(within: .seconds(20), "it runs") {
+                    try await fixture.ledger.summaries([id])[id]?.state == .completed
+                }
+                #expect(try await fixture.job(id).attempt == 1)
+            }
+        }
+        #expect(counts.withLock { $0.most } <= 4)
+    }
+
     @Test func `an outcome whose answer is lost is recorded once`() async throws {
         var fixture = WorkerFixture()
         fixture.handlers.register(Count.self) { job, _ in Count.Output(next: job.number) }
