@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 /// What happens, as it happens, with the time since the start: for the person who reads it afterwards.
 struct Chronicle: Sendable {
     let say: @Sendable (String) -> Void
@@ -22,3 +24,6 @@ extension Duration {
         return "\(tenths / 10).\(tenths % 10) s"
     }
 }
+
+/// The machine's time in µs since 1970, which journals and faults are compared by.
+func wallMicroseconds() -> Int { Int(Date.now.timeIntervalSince1970 * 1_000_000) }

@@ -7,9 +7,9 @@ extension Torture {
     func check(_ course: Course, _ stores: Stores, _ folder: URL, _ seen: inout Checker.Observations) async throws
         -> Bool
     {
-        let evidence = try Evidence(folder: folder)
-        try await evidence.load(into: stores)
         let done = await course.nemesis.done
+        let evidence = try Evidence(folder: folder, faults: done)
+        try await evidence.load(into: stores)
         seen.changedAnswers = evidence.changedAnswers
         seen.repeatedRuns = try await number(Self.repeatedRuns, stores)
         let isArmed = !settings.workerFailpoints.isEmpty
@@ -68,6 +68,10 @@ extension Torture {
             "jobs: \(evidence.submitted) submitted, \(evidence.accepted) accepted, \(evidence.refused) refused, "
                 + "\(unknown) without an answer, \(followers) followers, \(cancelled) cancelled; "
                 + "\(evidence.repeatedRequests) requests repeated")
+        if evidence.entrusted > 0 {
+            let lost = try await number("SELECT count(*) FROM (\(Invariant.lostWithRedis)) AS lost", stores)
+            say("durability redis: \(evidence.entrusted) of those accepted, \(lost) lost with Redis's data")
+        }
         if settings.hasOperator {
             let paused = try await number(
                 "SELECT coalesce(sum(to_us - from_us), 0)::bigint FROM torture.pauses", stores)
@@ -82,7 +86,7 @@ extension Torture {
         let lost = try await number(
             """
             SELECT count(*) FROM torture.accepted LEFT JOIN millrace.job_rows AS job USING (id)
-            WHERE job.id IS NULL OR job.state < 'completed'
+            WHERE (job.id IS NULL OR job.state < 'completed') AND id NOT IN (\(Invariant.lostWithRedis))
             """, stores)
         let twice = try await number("SELECT count(*) FROM (\(Invariant.recordedTwice)) AS twice", stores)
         say("\(isKept ? "KEPT" : "BROKEN"): lost \(lost), recorded twice \(twice); seed \(settings.seed)")

@@ -37,6 +37,8 @@ struct TortureCommand: AsyncParsableCommand {
     var concurrency = 32
     @Option(help: "Every job takes so long and does nothing else. Default: a mixture.")
     var jobMilliseconds: Int?
+    @Option(help: "Of a hundred batches, those whose jobs have durability redis.")
+    var redisPercent = 15
     @Option(help: "Seconds in which everything has to end when the faults are over.")
     var converge = 180
     @Option(help: "Safeguards to switch off in all processes, with commas between: the torture has to find out.")
@@ -55,6 +57,7 @@ struct TortureCommand: AsyncParsableCommand {
             ("--jobs", jobs, 10...10_000_000), ("--duration", duration, 1...86_400), ("--kills", kills, 0...10_000),
             ("--wipes", wipes, 0...1000), ("--faults", faults, 0...10_000), ("--workers", workers, 1...12),
             ("--concurrency", concurrency, 1...1000), ("--converge", converge, 1...3600),
+            ("--redis-percent", redisPercent, 0...100),
         ]
         for (name, value, range) in ranges where !range.contains(value) {
             throw ValidationError("\(name): expected \(range.lowerBound) to \(range.upperBound), found \(value)")
@@ -83,7 +86,7 @@ struct TortureCommand: AsyncParsableCommand {
             seed: seed ?? .random(in: 1...999_999), jobs: jobs, seconds: duration, kills: isNone ? 0 : kills,
             wipes: isNone ? 0 : wipes, faults: isNone ? 0 : faults, isThorough: thorough, only: try onlyFaults(),
             hasOperator: !isNone, workers: workers, concurrency: concurrency, jobMilliseconds: jobMilliseconds,
-            convergeSeconds: converge,
+            redisPercent: redisPercent, convergeSeconds: converge,
             guardsOff: off.map { $0.split(separator: ",").map(String.init) } ?? [], workerFailpoints: armWorker,
             apiFailpoints: armAPI)
         let torture = Torture(

@@ -24,6 +24,8 @@ struct TortureSettings: Sendable {
     var concurrency: Int
     /// nil = a mixture.
     var jobMilliseconds: Int?
+    /// Of the batches, those whose jobs have durability `redis`.
+    var redisPercent = 0
     /// How long everything may take to end after the last fault.
     var convergeSeconds: Int
     /// In all processes.

@@ -73,8 +73,11 @@ public struct JobSubmitter: Sendable {
                     _ = try await broker.enqueue(batch, into: queue)
                 } catch {
                     if error.code == .full { room.noteFull() }
-                    // The same ids again: what is there already is left as it is.
                     guard error.code == .outcomeUnknown else { throw error }
+                    // The same ids again: what is there already is left as it is, and what has ended by now runs again.
+                    logger.info(
+                        "jobs are pushed again, as their first push was not answered",
+                        metadata: [.queue: "\(queue)", .count: "\(batch.count)", .error: "\(error)"])
                     _ = try await broker.enqueue(batch, into: queue)
                 }
             }

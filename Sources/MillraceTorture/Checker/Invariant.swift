@@ -21,7 +21,18 @@ extension Invariant {
                 "lost",
                 """
                 SELECT a.id FROM torture.accepted AS a LEFT JOIN millrace.job_rows AS job ON job.id = a.id
+                LEFT JOIN torture.serials ON serials.serial = a.serial
+                WHERE job.id IS NULL AND entrusted_us IS NULL
+                """
+            ),
+            (
+                "entrusted to Redis and lost, though Redis has lost nothing since",
+                """
+                SELECT a.id FROM torture.accepted AS a LEFT JOIN millrace.job_rows AS job ON job.id = a.id
+                JOIN torture.serials ON serials.serial = a.serial
                 WHERE job.id IS NULL
+                  AND NOT EXISTS (SELECT FROM torture.excuses WHERE is_loss AND until_us > entrusted_us)
+                  AND entrusted_us IS NOT NULL
                 """
             ),
             (
@@ -50,6 +61,13 @@ extension Invariant {
                 """
             ),
         ])
+
+    /// What it is allowed to lose: jobs of durability `redis` that were there when Redis lost its data.
+    static let lostWithRedis = """
+        SELECT a.id FROM torture.accepted AS a JOIN torture.serials ON serials.serial = a.serial
+        WHERE NOT EXISTS (SELECT FROM millrace.job_rows AS job WHERE job.id = a.id)
+          AND EXISTS (SELECT FROM torture.excuses WHERE is_loss AND until_us > entrusted_us)
+        """
 
     private static let recorded = Invariant(
         number: 2, promise: "recorded once, and the rows of an attempt are there if and only if it is the recorded one",
@@ -123,12 +141,27 @@ extension Invariant {
             ),
             (
                 "started twice under one claim",
-                "SELECT id FROM torture.starts GROUP BY id, attempt HAVING count(*) > 1"
+                """
+                SELECT id FROM torture.starts LEFT JOIN torture.serials USING (serial)
+                WHERE attempt > 1 OR entrusted_us IS NULL
+                GROUP BY id, attempt HAVING count(*) > 1
+                """
+            ),
+            (
+                "entrusted to Redis and begun twice, though nobody has brought them back",
+                """
+                SELECT id FROM torture.starts JOIN torture.serials USING (serial)
+                WHERE attempt = 1
+                  AND NOT EXISTS (SELECT FROM torture.excuses WHERE until_us > entrusted_us)
+                  AND entrusted_us IS NOT NULL
+                GROUP BY id HAVING count(*) > 1
+                """
             ),
             (
                 "started without a claim",
                 """
-                SELECT id FROM torture.starts WHERE NOT EXISTS (
+                SELECT id FROM torture.starts LEFT JOIN torture.serials USING (serial)
+                WHERE (attempt > 1 OR entrusted_us IS NULL) AND NOT EXISTS (
                   SELECT FROM torture.history
                   WHERE job = starts.id AND history.attempt = starts.attempt AND attempt_before < starts.attempt)
                 """
@@ -143,11 +176,11 @@ extension Invariant {
                 """
                 SELECT job FROM torture.history
                 WHERE attempt NOT IN (attempt_before, attempt_before + 1)
-                  OR attempt > attempt_before AND state <> 'running'
+                  OR attempt > attempt_before AND state <> 'running' AND NOT is_first
                 """
             ),
             (
-                "attempts other than claims",
+                "attempts other than claims, and the first ones that need none",
                 """
                 SELECT job.id FROM millrace.job_rows AS job
                 LEFT JOIN torture.history ON history.job = job.id AND history.attempt > history.attempt_before
@@ -206,7 +239,7 @@ extension Invariant {
                 "claimed by a call that came after the answer to the pause, and before the resumption was asked for",
                 """
                 SELECT job FROM torture.history JOIN torture.pauses USING (queue)
-                WHERE attempt > attempt_before
+                WHERE attempt > attempt_before AND NOT is_first
                   AND extract(epoch FROM asked_at) * 1000000 BETWEEN from_us AND to_us
                 """
             )

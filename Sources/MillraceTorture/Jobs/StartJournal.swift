@@ -17,10 +17,11 @@ final class StartJournal: Sendable {
         descriptor = open("\(folder)/\(getpid())", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
     }
 
-    func note(_ context: JobContext) {
+    /// - Parameter serial: the client's number for it; nil when no client submitted it.
+    func note(_ context: JobContext, serial: Int?) {
         guard descriptor >= 0 else { return }
         // One call, so that no line is torn by another thread's or by a kill.
-        let line = Array("\(context.id)\t\(context.attempt)\n".utf8)
+        let line = Array("\(context.id)\t\(context.attempt)\t\(serial.map { "\($0)" } ?? "\\N")\n".utf8)
         _ = write(descriptor, line, line.count)
     }
 }

@@ -54,11 +54,11 @@ extension ApplicationParts {
             let journal = StartJournal()
             var handlers = JobHandlers()
             handlers.register(TortureJob.self) { job, context in
-                journal.note(context)
+                journal.note(context, serial: job.serial)
                 return try await run(job, context)
             }
             handlers.register(FollowerJob.self) { _, context in
-                journal.note(context)
+                journal.note(context, serial: nil)
                 return TortureJob.Output(attempt: context.attempt)
             }
             return handlers

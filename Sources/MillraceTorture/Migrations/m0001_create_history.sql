@@ -22,7 +22,9 @@ CREATE TABLE torture.history (
   state_before    millrace.job_state NOT NULL,
   state           millrace.job_state NOT NULL,
   attempt_before  integer NOT NULL,
-  attempt         integer NOT NULL
+  attempt         integer NOT NULL,
+  -- The row was written with its first attempt, which needs no claim.
+  is_first        boolean NOT NULL DEFAULT false
 );
 
 -- Every completion that was ever recorded; an operator's retry makes a second one of the same job.
@@ -40,3 +42,16 @@ $$;
 CREATE TRIGGER note_change AFTER UPDATE ON millrace.job_rows
 FOR EACH ROW WHEN (OLD.state <> NEW.state OR OLD.attempt <> NEW.attempt OR NEW.state >= 'completed')
 EXECUTE FUNCTION torture.note_change();
+
+-- A job of durability redis has no row before its first attempt.
+CREATE FUNCTION torture.note_first() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO torture.history (job, queue, state_before, state, attempt_before, attempt, is_first)
+  VALUES (NEW.id, NEW.queue, 'ready', NEW.state, 0, NEW.attempt, true);
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER note_first AFTER INSERT ON millrace.job_rows
+FOR EACH ROW WHEN (NEW.attempt > 0)
+EXECUTE FUNCTION torture.note_first();

@@ -147,6 +147,7 @@ actor Mill {
                 "produce", "--url", "http://127.0.0.1:\(port)", "--first", "\(first)", "--count", "\(count)",
                 "--seed", "\(settings.seed)", "--rate", "\(settings.rate / settings.producers)",
                 "--job-milliseconds", "\(settings.jobMilliseconds ?? -1)",
+                "--redis-percent", "\(settings.redisPercent)",
                 "--journal", folder.appending(path: "journals/\(number)").path(),
             ]
         }

@@ -66,6 +66,15 @@ enum Fault: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether Redis may lose what it had accepted. It writes its file before it answers, but for the seconds in which the disk is
+    /// slow or full.
+    var mayTakeRedisData: Bool {
+        switch self {
+        case .flushRedis, .deleteRedis, .killRedis, .rewindRedis, .cutRedisTail, .fillRedis: true
+        default: false
+        }
+    }
+
     /// Whether a job that was running may run again because of it: its lease was lost or given up, or its claim is in doubt.
     var mayRepeatRuns: Bool {
         switch self {

@@ -76,6 +76,7 @@ extension Nemesis {
             try await stores.startRedis()
         } catch {
             noteFailure("Redis did not start, its data are taken away: \(error)")
+            isRedisEmptied = true
             try await stores.deleteRedisData()
             try await stores.startRedis()
         }

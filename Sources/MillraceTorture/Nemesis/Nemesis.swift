@@ -9,6 +9,10 @@ actor Nemesis {
         let fault: Fault
         let began: ContinuousClock.Instant
         let ended: ContinuousClock.Instant
+        /// The same, in µs since 1970.
+        let until: Int
+        /// Redis may have lost what it had accepted before.
+        let mayHaveTakenData: Bool
     }
 
     struct Proxies: Sendable {
@@ -29,6 +33,8 @@ actor Nemesis {
     /// Whether Redis's file has been cut in the middle of a transaction, maybe: it is read up to there, but the half that is left
     /// in the file is carried out at the next start, when what was appended since has ended it.
     var isRedisDamaged = false
+    /// Whether the fault under way has taken Redis's data though it was not meant to.
+    var isRedisEmptied = false
 
     init(
         mill: Mill, stores: Stores, proxies: Proxies, equipment: Equipment, throughput: Throughput,
@@ -59,6 +65,7 @@ actor Nemesis {
 
     private func carryOut(_ planned: PlannedFault) async {
         let began = ContinuousClock.now
+        var mayTakeData = planned.fault.mayTakeRedisData || isRedisDamaged && planned.fault == .restartRedis
         var generator = SeededGenerator(seed: planned.seed)
         do {
             if planned.fault.isOfProcesses {
@@ -71,7 +78,12 @@ actor Nemesis {
         }
         let ended = ContinuousClock.now
         if ended - began > .milliseconds(500) { chronicle.note("\(planned.fault) over, \((ended - began).text) long") }
-        done.append(Done(fault: planned.fault, began: began, ended: ended))
+        if isRedisEmptied { mayTakeData = true }
+        isRedisEmptied = false
+        done.append(
+            Done(
+                fault: planned.fault, began: began, ended: ended, until: wallMicroseconds(),
+                mayHaveTakenData: mayTakeData))
         await throughput.expectRecovery(from: planned.fault)
     }
 

@@ -9,6 +9,8 @@ final class ClientJournal: Sendable {
     enum Entry: Sendable, Equatable {
         /// About to be asked for the first time.
         case invoked(first: Int, count: Int)
+        /// The same, once and for all, of jobs of durability `redis`; at this time (µs since 1970).
+        case entrusted(first: Int, count: Int, at: Int)
         case accepted(first: Int, ids: [String])
         case refused(first: Int, count: Int, status: Int)
         /// Given up without an answer: it may have been accepted.
@@ -33,6 +35,7 @@ final class ClientJournal: Sendable {
         let words: [String] =
             switch entry {
             case .invoked(let first, let count): ["i", "\(first)", "\(count)"]
+            case .entrusted(let first, let count, let at): ["e", "\(first)", "\(count)", "\(at)"]
             case .accepted(let first, let ids): ["a", "\(first)"] + ids
             case .refused(let first, let count, let status): ["r", "\(first)", "\(count)", "\(status)"]
             case .unknown(let first, let count): ["u", "\(first)", "\(count)"]
@@ -52,6 +55,8 @@ final class ClientJournal: Sendable {
             let numbers = words.dropFirst().map { Int($0) ?? 0 }
             switch words.first {
             case "i" where numbers.count == 2: return .invoked(first: numbers[0], count: numbers[1])
+            case "e" where numbers.count == 3:
+                return .entrusted(first: numbers[0], count: numbers[1], at: numbers[2])
             case "a" where words.count > 2: return .accepted(first: numbers[0], ids: Array(words.dropFirst(2)))
             case "r" where numbers.count == 3:
                 return .refused(first: numbers[0], count: numbers[1], status: numbers[2])

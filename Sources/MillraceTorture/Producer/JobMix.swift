@@ -7,9 +7,17 @@ struct JobMix: Sendable {
     let seed: UInt64
     /// nil = a mixture.
     let milliseconds: Int?
+    /// Of the batches, those whose jobs have durability `redis`.
+    let redisPercent: Int
+
+    /// Whether a batch is entrusted to Redis.
+    func isEntrusted(_ first: Int) -> Bool {
+        var generator = SeededGenerator(seed: seed ^ 0x656E_7472_7573_7465, of: first)
+        return Int.random(in: 0..<100, using: &generator) < redisPercent
+    }
 
     /// As the API takes it.
-    func json(_ serial: Int) -> String {
+    func json(_ serial: Int, isEntrusted: Bool) -> String {
         var generator = SeededGenerator(seed: seed, of: serial)
         var mode = TortureJob.Mode.plain
         var duration = Int.random(in: 0...5, using: &generator)
@@ -28,6 +36,7 @@ struct JobMix: Sendable {
         if let milliseconds { (mode, duration, rest) = (.plain, milliseconds, "") }
         let queue = ["a", "b"].randomElement(using: &generator) ?? "a"
         let priority = ["critical", "high", "normal", "normal", "low"].randomElement(using: &generator) ?? "normal"
+        if isEntrusted { rest += #","durability":"redis""# }
         return #"{"kind":"\#(TortureJob.kind.name)","queue":"\#(queue)","priority":"\#(priority)"\#(rest),"#
             + #""payload":{"serial":\#(serial),"mode":"\#(mode.rawValue)","milliseconds":\#(duration)}}"#
     }

@@ -3,7 +3,8 @@
 import Foundation
 
 /// A client: submits its share of the jobs in batches at a steady rate, and repeats what was not answered, with the same
-/// idempotency key, as clients should; one batch in twenty it gives up, as clients do.
+/// idempotency key, as clients should; one batch in twenty it gives up, as clients do. Jobs of durability `redis` have no such key,
+/// which would make them durable: those it submits once, and never again.
 struct Producer: Sendable {
     let serials: Range<Int>
     let ratePerSecond: Int
@@ -42,13 +43,18 @@ struct Producer: Sendable {
 
     private func submit(_ batch: Range<Int>) async {
         var generator = SeededGenerator(seed: ~seed, of: batch.lowerBound)
-        let body = "[" + batch.map(mix.json).joined(separator: ",") + "]"
-        let triesMax = Int.random(in: 0..<20, using: &generator) == 0 ? 1 : Self.triesMax
-        journal.note(.invoked(first: batch.lowerBound, count: batch.count))
-        guard let ids = await accepted(batch, body, triesMax: triesMax) else { return }
+        let isEntrusted = mix.isEntrusted(batch.lowerBound)
+        let body = "[" + batch.map { mix.json($0, isEntrusted: isEntrusted) }.joined(separator: ",") + "]"
+        let triesMax = isEntrusted || Int.random(in: 0..<20, using: &generator) == 0 ? 1 : Self.triesMax
+        if isEntrusted {
+            journal.note(.entrusted(first: batch.lowerBound, count: batch.count, at: wallMicroseconds()))
+        } else {
+            journal.note(.invoked(first: batch.lowerBound, count: batch.count))
+        }
+        guard let ids = await accepted(batch, body, hasKey: !isEntrusted, triesMax: triesMax) else { return }
         journal.note(.accepted(first: batch.lowerBound, ids: ids))
-        if Int.random(in: 0..<20, using: &generator) == 0 {
-            let again = await accepted(batch, body, triesMax: 20, isRepetition: true)
+        if !isEntrusted, Int.random(in: 0..<20, using: &generator) == 0 {
+            let again = await accepted(batch, body, hasKey: true, triesMax: 20, isRepetition: true)
             if let again { journal.note(.repeated(first: batch.lowerBound, isSame: again == ids)) }
         }
         if Int.random(in: 0..<8, using: &generator) == 0, let id = ids.randomElement(using: &generator) {
@@ -60,11 +66,12 @@ struct Producer: Sendable {
 
     /// The ids that the API answered; nil when it refused, or did not answer.
     private func accepted(
-        _ batch: Range<Int>, _ body: String, triesMax: Int, isRepetition: Bool = false
+        _ batch: Range<Int>, _ body: String, hasKey: Bool, triesMax: Int, isRepetition: Bool = false
     ) async -> [String]? {
         for attempt in 0..<triesMax {
             if attempt > 0 { await pause(.milliseconds(250)) }
-            let answer = await api.post("/v1/jobs:batch", body, key: "torture-\(seed)-\(batch.lowerBound)")
+            let key = hasKey ? "torture-\(seed)-\(batch.lowerBound)" : nil
+            let answer = await api.post("/v1/jobs:batch", body, key: key)
             guard let answer else { continue }
             if answer.status == 202, let ids = answer.ids, ids.count == batch.count { return ids }
             // In flight, too many, or a store is away: to be asked again. Whether a 503 was carried out is not known.
