@@ -12,6 +12,9 @@ import Testing
 
         #expect(code == 0, "\(log)")
         #expect(log.contains("lost 0, recorded twice 0"))
+        // Nothing was proved without them.
+        #expect(!log.contains("operator: 0 jobs") && !log.contains("durability redis: 0 "), "\(log)")
+        #expect(log.contains("operator: ") && log.contains("durability redis: "), "\(log)")
     }
 
     /// Faults that a short run does not have by chance, with what lets them be over soon.

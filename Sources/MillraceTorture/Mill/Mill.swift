@@ -83,7 +83,7 @@ actor Mill {
         try write(pool: Self.pool, count: 2, queues, to: supervisedConfiguration)
         try await command("migrate", "--config", configuration.path())
         let answer = try await command(
-            "keys", "create", "torture", "--scope", "submit", "--scope", "operate", "-o", "json")
+            "keys", "create", "torture", "--scope", "submit", "--scope", "read", "--scope", "operate", "-o", "json")
         let key = answer.firstMatch(of: /"key":"([^"]+)"/).map { String($0.1) } ?? ""
         addresses.environment[APIClient.keyVariable] = key
         return key
