@@ -14,13 +14,17 @@ package import ServiceLifecycle
 ///         schema: StorefrontSchema.schema,
 ///         handlers: { settings in
 ///             var handlers = JobHandlers()
-///             PhotoStorage(folder: settings.blobs).register(in: &handlers)
+///             photos(settings).register(in: &handlers)
 ///             return handlers
 ///         },
 ///         serving: { settings, ledger, logger in
-///             let (routes, services) = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
+///             let (routes, services) = photos(settings).serving(ledger: ledger, logger: logger)
 ///             return Serving(routes: routes, services: services)
 ///         })
+///
+///     private static func photos(_ settings: ApplicationSettings) -> PhotoStorage {
+///         PhotoStorage(blobs: settings.blobs, environment: settings.environment)
+///     }
 /// }
 /// ```
 package struct ApplicationParts: Sendable {
@@ -66,7 +70,8 @@ package struct ApplicationParts: Sendable {
 
 /// What `workers.yml` and the environment say to the application.
 package struct ApplicationSettings: Sendable, Equatable {
-    /// The folder of the local blob store, an absolute path or one relative to the working folder.
+    /// Where photos are kept: a folder, by an absolute path or one relative to the working folder, or an address such as
+    /// `s3://BUCKET`.
     package let blobs: String
     /// The folder to which mails are written while no server is named, absolute or relative as `blobs` is.
     package let maildir: String

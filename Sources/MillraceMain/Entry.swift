@@ -17,25 +17,31 @@ extension ApplicationParts {
         schema: StorefrontSchema.schema,
         handlers: { settings in
             var handlers = JobHandlers()
-            PhotoStorage(folder: settings.blobs).register(in: &handlers)
+            PhotoStorage(settings).register(in: &handlers)
             EmailDelivery(settings).register(in: &handlers)
             Payments(environment: settings.environment).register(in: &handlers)
             Accounts().register(in: &handlers)
             return handlers
         },
         check: { settings in
-            try PhotoStorage(folder: settings.blobs).check()
+            try PhotoStorage(settings).check()
             try EmailDelivery(settings).check()
             try Payments(environment: settings.environment).check()
         },
         serving: { settings, ledger, logger in
-            let photos = PhotoStorage(folder: settings.blobs).serving(ledger: ledger, logger: logger)
+            let photos = PhotoStorage(settings).serving(ledger: ledger, logger: logger)
             let accounts = Accounts().serving(ledger: ledger, logger: logger)
             let payments = Payments(environment: settings.environment).routes(ledger: ledger)
             return Serving(
                 routes: photos.routes + EmailDelivery(settings).routes(ledger) + payments + accounts.routes,
                 services: photos.services + accounts.services, sessions: accounts.sessions)
         })
+}
+
+extension PhotoStorage {
+    fileprivate init(_ settings: ApplicationSettings) {
+        self.init(blobs: settings.blobs, environment: settings.environment)
+    }
 }
 
 extension EmailDelivery {

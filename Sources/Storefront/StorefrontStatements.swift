@@ -15,11 +15,13 @@ enum StorefrontStatements {
     static let chargeAttempts = PostgresStatement(name: "charge-attempts", file: PackageResources.charge_attempts_sql)
     static let deletePhoto = PostgresStatement(name: "delete-photo", file: PackageResources.delete_photo_sql)
     static let deleteSession = PostgresStatement(name: "delete-session", file: PackageResources.delete_session_sql)
+    static let doomBlob = PostgresStatement(name: "doom-blob", file: PackageResources.doom_blob_sql)
     static let findAccount = PostgresStatement(name: "find-account", file: PackageResources.find_account_sql)
     static let findPayment = PostgresStatement(name: "find-payment", file: PackageResources.find_payment_sql)
     static let findRefund = PostgresStatement(name: "find-refund", file: PackageResources.find_refund_sql)
     static let findReset = PostgresStatement(name: "find-reset", file: PackageResources.find_reset_sql)
     static let findSession = PostgresStatement(name: "find-session", file: PackageResources.find_session_sql)
+    static let forgetDoomed = PostgresStatement(name: "forget-doomed", file: PackageResources.forget_doomed_sql)
     static let insertEmails = PostgresStatement(name: "insert-emails", file: PackageResources.insert_emails_sql)
     static let insertEvent = PostgresStatement(name: "insert-event", file: PackageResources.insert_event_sql)
     static let insertPayment = PostgresStatement(name: "insert-payment", file: PackageResources.insert_payment_sql)
@@ -31,6 +33,7 @@ enum StorefrontStatements {
     static let keepIntent = PostgresStatement(name: "keep-intent", file: PackageResources.keep_intent_sql)
     static let liftSuppression = PostgresStatement(
         name: "lift-suppression", file: PackageResources.lift_suppression_sql)
+    static let listDoomed = PostgresStatement(name: "list-doomed", file: PackageResources.list_doomed_sql)
     static let listRefunds = PostgresStatement(name: "list-refunds", file: PackageResources.list_refunds_sql)
     static let listUnreferenced = PostgresStatement(
         name: "list-unreferenced", file: PackageResources.list_unreferenced_sql)
@@ -53,6 +56,7 @@ enum StorefrontStatements {
         name: "replace-password", file: PackageResources.replace_password_sql)
     static let revokeAccess = PostgresStatement(name: "revoke-access", file: PackageResources.revoke_access_sql)
     static let shareBlobLock = PostgresStatement(name: "share-blob-lock", file: PackageResources.share_blob_lock_sql)
+    static let spareBlob = PostgresStatement(name: "spare-blob", file: PackageResources.spare_blob_sql)
     static let storePhoto = PostgresStatement(name: "store-photo", file: PackageResources.store_photo_sql)
     static let suppress = PostgresStatement(name: "suppress", file: PackageResources.suppress_sql)
     static let takeBlobLock = PostgresStatement(name: "take-blob-lock", file: PackageResources.take_blob_lock_sql)
@@ -62,12 +66,12 @@ enum StorefrontStatements {
     /// All of them, so that a test can prepare each.
     static let all = [
         askPayment, askRefund, beginEmail, bookCharge, bookRefund, changePayment, changeRefund, chargeAttempts,
-        deletePhoto, deleteSession, findAccount, findPayment, findRefund, findReset, findSession, insertEmails,
-        insertEvent, insertPayment, insertPhoto, insertRefund, insertReset, insertSession, insertUser, keepIntent,
-        liftSuppression, listRefunds, listUnreferenced, listVariants, lockAccount, lockPayment, lockPhoto, lockRefund,
-        pruneAccounts, readBlobStore, readEmail, readPayment, readPhoto, readSuppression, readVariant, refundAttempts,
-        rememberDevice, replacePassword, revokeAccess, shareBlobLock, storePhoto, suppress, takeBlobLock, updateEmail,
-        useReset,
+        deletePhoto, deleteSession, doomBlob, findAccount, findPayment, findRefund, findReset, findSession,
+        forgetDoomed, insertEmails, insertEvent, insertPayment, insertPhoto, insertRefund, insertReset, insertSession,
+        insertUser, keepIntent, liftSuppression, listDoomed, listRefunds, listUnreferenced, listVariants, lockAccount,
+        lockPayment, lockPhoto, lockRefund, pruneAccounts, readBlobStore, readEmail, readPayment, readPhoto,
+        readSuppression, readVariant, refundAttempts, rememberDevice, replacePassword, revokeAccess, shareBlobLock,
+        spareBlob, storePhoto, suppress, takeBlobLock, updateEmail, useReset,
     ]
 }
 
@@ -81,6 +85,7 @@ package enum StorefrontSchema {
             Migration(name: "m0002_create_emails", file: PackageResources.m0002_create_emails_sql, allows: first),
             Migration(name: "m0003_create_payments", file: PackageResources.m0003_create_payments_sql, allows: first),
             Migration(name: "m0004_create_accounts", file: PackageResources.m0004_create_accounts_sql, allows: first),
+            Migration(name: "m0006_doom_blobs", file: PackageResources.m0006_doom_blobs_sql, allows: first),
             Migration(name: "m0007_own_photos", file: PackageResources.m0007_own_photos_sql, allows: first),
         ])
 

@@ -137,6 +137,56 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: Bucket.python != nil, "needs MILLRACE_TEST_PYTHON"), .timeLimit(.minutes(4)))
+    func `photos in a bucket are all stored though workers are killed and the service fails`() async throws {
+        try await Mill.with(configuration: "blobs: s3://photos/shop?links=5m\n") { mill in
+            let bucket = try await Bucket(logFolder: mill.stores.folder, faults: 0.03)
+            try mill.start("serve", ["serve", "--port", "\(mill.port)"], environment: bucket.environment)
+            try await mill.expectReady()
+            func startWorker() throws -> Child {
+                try mill.start(
+                    "work", ["work", "--queues", "photos", "--concurrency", "1"], environment: bucket.environment)
+            }
+            var workers = [try startWorker(), try startWorker()]
+
+            var ids: [String] = []
+            for number in 1...12 {
+                let photo = try Photograph(1200, 900, orientation: 1 + number % 8, number: number)
+                ids.append(try await mill.uploadPatiently(photo.file))
+                guard number % 4 == 0 else { continue }
+                _ = try await eventually(within: .seconds(30)) { try await mill.count("state = 'running'") > 0 }
+                workers.removeFirst().signal(SIGKILL)
+                workers.append(try startWorker())
+            }
+            #expect(try await mill.expectAllEnded(within: .seconds(150)))
+
+            #expect(try await mill.count("kind = 'photos.store' AND state = 'completed' AND failures = 0") == 12)
+            for id in ids {
+                let variant = try await mill.follow("/v1/photos/\(id)/256.webp")
+                #expect(Photograph.size(ofWebP: variant)?.width == 256)
+                #expect(variant.range(of: Data(Photograph.secret.utf8)) == nil)
+                #expect(try await mill.request("DELETE", "/v1/photos/\(id)").status == 204)
+                #expect(try await mill.request("GET", "/v1/photos/\(id)/256.webp").status == 404)
+            }
+            for child in mill.children { #expect(!child.log.contains(bucket.secret)) }
+            #expect(mill.blobs.isEmpty)
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a bucket without keys is refused at the start`() async throws {
+        try await Mill.with(configuration: "blobs: s3://photos\n") { mill in
+            for arguments in [["serve", "--port", "1"], ["work"]] {
+                let process = try mill.start(
+                    arguments[0], arguments, environment: ["AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""])
+                #expect(await process.exitCode(within: 20) == 71)
+                #expect(
+                    process.log.contains("AWS_SECRET_ACCESS_KEY") && process.log.contains("workers.yml"),
+                    "\(process.log)")
+            }
+        }
+    }
+
     @Test(.timeLimit(.minutes(3)))
     func `a database without the application's tables, or with newer ones, is refused`() async throws {
         try await Mill.with { mill in
@@ -183,6 +233,24 @@ extension Mill {
             throw Refused(status: answer.status, body: String(decoding: answer.body, as: UTF8.self))
         }
         return id
+    }
+
+    /// As a client does that is asked to come again.
+    fileprivate func uploadPatiently(_ file: Data) async throws -> String {
+        for _ in 0..<10 {
+            do {
+                return try await upload(file)
+            } catch let refused as Refused where refused.status == 503 {}
+        }
+        return try await upload(file)
+    }
+
+    /// What a link leads to, asked for until there is an answer.
+    fileprivate func follow(_ path: String) async throws -> Data {
+        for _ in 0..<10 {
+            if let answer = try? await request("GET", path), answer.status == 200 { return answer.body }
+        }
+        return try await request("GET", path).body
     }
 
     /// The answer to an upload of zeros by curl. It is refused before it is sent, which some clients take for a broken connection.

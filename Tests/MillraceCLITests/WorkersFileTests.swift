@@ -51,7 +51,7 @@ struct WorkersFileTests {
 
     @Test(arguments: [
         ("", "DIR/.millrace/blobs"), ("blobs: photos here", "DIR/photos here"), ("blobs: ../b", "DIR/../b"),
-        ("blobs: /srv/blobs", "/srv/blobs"),
+        ("blobs: /srv/blobs", "/srv/blobs"), ("blobs: s3://photos/shop?links=15m", "s3://photos/shop?links=15m"),
     ])
     func `the folder of blobs is relative to that of the file`(text: String, expected: String) throws {
         let file = try TemporaryFile(text)

@@ -32,7 +32,8 @@ enum WorkersFileReader {
         var settings = try parse(text, named: file)
         let folder = folder(of: file)
         func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : folder + path }
-        settings.blobs = absolute(settings.blobs)
+        // An address such as s3://BUCKET is no path.
+        if !settings.blobs.contains("://") { settings.blobs = absolute(settings.blobs) }
         settings.maildir = absolute(settings.maildir)
         settings.api.tls = settings.api.tls.map {
             APIServer.TLSFiles(certificatePath: absolute($0.certificatePath), keyPath: absolute($0.keyPath))

@@ -17,16 +17,16 @@ package import MillracePostgres
 /// Its tables are those of ``StorefrontSchema``, and its attachments lie in the blob store of ``PhotoStorage``.
 package struct EmailDelivery: Sendable {
     private let settings: Result<EmailSettings, EmailError>
-    private let openBlobs: @Sendable (String) -> any BlobStore
+    private let place: BlobPlace
 
     /// - Parameters:
-    ///   - blobs: the folder of the blob store.
+    ///   - blobs: as ``PhotoStorage`` takes it.
     ///   - maildir: the folder to which mails are written while the environment names no server.
     package init(blobs: String, maildir: String, environment: [String: String]) {
         settings = Result { () throws(EmailError) in
             try EmailSettings(environment: environment, maildir: maildir)
         }
-        openBlobs = { LocalBlobStore(root: blobs, name: $0) }
+        place = BlobPlace(blobs, environment: environment)
     }
 
     /// - Throws: ``EmailError`` for settings that cannot be right, and for a maildir that cannot be written in.
@@ -36,12 +36,12 @@ package struct EmailDelivery: Sendable {
 
     /// Adds the kind `email.send` and its handler.
     package func register(in handlers: inout JobHandlers) {
-        let sender = settings.map { EmailSender(sender: $0.sender, transport: $0.transport, openBlobs: openBlobs) }
+        let sender = settings.map { EmailSender(sender: $0.sender, transport: $0.transport, place: place) }
         handlers.register(SendEmail.self) { job, context in try await sender.get().run(job, context) }
     }
 
     /// What the process of the API answers.
     package func routes(_ ledger: PostgresLedger) -> [Route] {
-        EmailRoutes(files: PhotoFiles(ledger: ledger, openBlobs: openBlobs)).routes
+        EmailRoutes(files: PhotoFiles(ledger: ledger, place: place)).routes
     }
 }

@@ -14,12 +14,15 @@ import MillracePostgres
 /// A mail that a server refuses for good is a job that has completed: nothing failed here, and nobody is to be called.
 /// A run that dies between 2 and 3 is repeated, and sends the same bytes again, under the same `Message-ID`.
 struct EmailSender: Sendable {
+    /// How long a mail waits for the store of its attachments to come back.
+    private static let storePause: Duration = .seconds(30)
+
     let sender: Mailbox
     let transport: any MailTransport
-    let openBlobs: @Sendable (String) -> any BlobStore
+    let place: BlobPlace
 
     /// - Throws: ``EmailError`` with `.deferred`, a failure that spends an attempt; ``JobSignal`` with `.permanent` for
-    ///   attachments that are gone; whatever the transactions throw.
+    ///   attachments that are gone, with `.snooze` while their store is away; whatever the transactions throw.
     func run(_ job: SendEmail, _ context: JobContext) async throws -> SendEmail.Output {
         let (id, attempt) = (context.id, context.attempt)
         let messageID = MIMEMessage.messageID(of: id, from: sender)
@@ -39,6 +42,10 @@ struct EmailSender: Sendable {
         } catch let error as BlobError where error.code == .missing {
             try await context.write { try EmailRows.defer(id, MailAnswer("an attachment is gone"), in: $0) }
             throw JobSignal.permanent("an attachment is gone: \(error)")
+        } catch let error as BlobError where error.code == .away {
+            // Not the mail's fault.
+            context.logger.warning("blob store is away, a mail waits", metadata: [.error: "\(error)"])
+            throw JobSignal.snooze(Self.storePause)
         }
         switch try await deliver(mail) {
         case .accepted(let answer): return try await end(job, .sent, answer, context)
@@ -67,7 +74,7 @@ struct EmailSender: Sendable {
     }
 
     private func compose(_ job: SendEmail, _ begun: BegunEmail, _ id: JobID) throws -> OutgoingMail {
-        let blobs = openBlobs(begun.blobStore)
+        let blobs = try place.store(named: begun.blobStore)
         let files = try EmailAttachments.read(job.message.attachments, from: blobs)
         let mail = MIMEMessage(
             id: id, messageID: begun.messageID, from: sender, to: job.to, message: job.message, files: files)
@@ -90,9 +97,9 @@ enum EmailAttachments {
     /// - Throws: ``BlobError``; ``JobSignal`` with `.permanent` when they are too large together.
     static func read(_ attachments: [EmailAttachment], from blobs: any BlobStore) throws -> [[UInt8]] {
         let readers = try attachments.map { try blobs.open($0.digest) }
-        guard size(of: readers) <= EmailLimits.attachmentBytesMax else {
-            throw JobSignal.permanent(
-                "\(size(of: readers)) bytes of attachments, at most \(EmailLimits.attachmentBytesMax)")
+        let size = readers.reduce(0) { $0 + $1.size }
+        guard size <= EmailLimits.attachmentBytesMax else {
+            throw JobSignal.permanent("\(size) bytes of attachments, at most \(EmailLimits.attachmentBytesMax)")
         }
         return try readers.map { reader in
             var file = [UInt8](repeating: 0, count: Int(reader.size))
@@ -101,6 +108,4 @@ enum EmailAttachments {
             return file
         }
     }
-
-    static func size(of readers: [any BlobReader]) -> Int64 { readers.reduce(0) { $0 + $1.size } }
 }

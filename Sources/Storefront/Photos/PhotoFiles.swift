@@ -8,16 +8,16 @@ import Synchronization
 /// database is away.
 final class PhotoFiles: Sendable {
     let ledger: PostgresLedger
-    private let openBlobs: @Sendable (String) -> any BlobStore
+    private let place: BlobPlace
     private let name = Mutex<String?>(nil)
 
-    init(ledger: PostgresLedger, openBlobs: @escaping @Sendable (String) -> any BlobStore) {
+    init(ledger: PostgresLedger, place: BlobPlace) {
         self.ledger = ledger
-        self.openBlobs = openBlobs
+        self.place = place
     }
 
     func blobs() async throws -> any BlobStore {
-        openBlobs(try await storeName())
+        try place.store(named: try await storeName())
     }
 
     func storeName() async throws -> String {

@@ -13,31 +13,31 @@ import MillracePostgres
 struct PhotoStorer: Sendable {
     /// How long a job waits for others to give memory back.
     private static let memoryPause: Duration = .seconds(2)
-    /// How long a job waits for an operator to make room on the disk.
-    private static let diskPause: Duration = .seconds(30)
+    /// How long a job waits for an operator to make room, or for the blob store to come back.
+    private static let storePause: Duration = .seconds(30)
 
-    private let openBlobs: @Sendable (String) -> any BlobStore
+    private let place: BlobPlace
     private let budget: DecodingBudget
 
-    init(openBlobs: @escaping @Sendable (String) -> any BlobStore, budget: DecodingBudget) {
-        self.openBlobs = openBlobs
+    init(place: BlobPlace, budget: DecodingBudget) {
+        self.place = place
         self.budget = budget
     }
 
-    /// - Throws: ``JobSignal`` with `.permanent` when the file is at fault, with `.snooze` while memory or room on the
-    ///   disk is short; ``BlobError`` and whatever the transaction throws.
+    /// - Throws: ``JobSignal`` with `.permanent` when the file is at fault, with `.snooze` while memory or room is
+    ///   short or the blob store is away; ``BlobError`` and whatever the transaction throws.
     func run(_ job: StorePhoto, _ context: JobContext) async throws -> StorePhoto.Output {
         do {
             return try await store(job, context)
-        } catch let error as BlobError where error.code == .full {
+        } catch let error as BlobError where error.code == .full || error.code == .away {
             // Not the photo's fault, and it was promised to be stored.
-            context.logger.warning("no room for a photo's variants, waiting", metadata: [.error: "\(error)"])
-            throw JobSignal.snooze(Self.diskPause)
+            context.logger.warning("blob store is full or away, waiting", metadata: [.error: "\(error)"])
+            throw JobSignal.snooze(Self.storePause)
         }
     }
 
     private func store(_ job: StorePhoto, _ context: JobContext) async throws -> StorePhoto.Output {
-        let blobs = openBlobs(job.original.store)
+        let blobs = try place.store(named: job.original.store)
         let original: any BlobReader
         do throws(BlobError) {
             original = try blobs.open(job.original.digest)

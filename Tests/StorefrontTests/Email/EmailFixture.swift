@@ -10,7 +10,7 @@ import Testing
 
 @testable import Storefront
 
-/// E-mail with a folder of blobs of its own.
+/// E-mail with blobs of its own.
 struct EmailFixture: ApplicationFixture {
     let folder: TemporaryFolder
     let database: PhotoDatabase
@@ -18,21 +18,27 @@ struct EmailFixture: ApplicationFixture {
     let files: PhotoFiles
     let table: RouteTable
     let handlers: JobHandlers
+    private let place: BlobPlace
 
-    /// - Parameter transport: whom mails are handed to.
+    /// - Parameters:
+    ///   - transport: whom mails are handed to.
+    ///   - bucket: where the blobs are; a folder of the fixture's own when it is left out.
     static func with(
-        _ transport: any MailTransport, _ body: (EmailFixture) async throws -> Void
+        _ transport: any MailTransport, bucket: S3Settings? = nil, _ body: (EmailFixture) async throws -> Void
     ) async throws {
         try await PhotoDatabase.with { ledger, database in
             let folder = try TemporaryFolder()
-            let open: @Sendable (String) -> any BlobStore = { LocalBlobStore(root: folder.path, name: $0) }
-            let files = PhotoFiles(ledger: ledger, openBlobs: open)
+            let place = BlobPlace(opening: { name in
+                if let bucket { return S3BlobStore(bucket, name: name) }
+                return LocalBlobStore(root: folder.path, name: name)
+            })
+            let files = PhotoFiles(ledger: ledger, place: place)
             try await body(
                 EmailFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
                     table: RouteTable(
                         routes: EmailRoutes(files: files).routes, keys: ClientOfQueue("email", "photos")),
-                    handlers: try Self.handlers(transport, folder)))
+                    handlers: try Self.handlers(transport, place), place: place))
         }
     }
 
@@ -40,14 +46,11 @@ struct EmailFixture: ApplicationFixture {
     func handing(to transport: any MailTransport) throws -> EmailFixture {
         EmailFixture(
             folder: folder, database: database, ledger: ledger, files: files, table: table,
-            handlers: try Self.handlers(transport, folder))
+            handlers: try Self.handlers(transport, place), place: place)
     }
 
-    private static func handlers(_ transport: any MailTransport, _ folder: TemporaryFolder) throws -> JobHandlers {
-        let path = folder.path
-        let sender = EmailSender(
-            sender: try Mailbox("Shop <shop@example.org>"), transport: transport,
-            openBlobs: { LocalBlobStore(root: path, name: $0) })
+    private static func handlers(_ transport: any MailTransport, _ place: BlobPlace) throws -> JobHandlers {
+        let sender = EmailSender(sender: try Mailbox("Shop <shop@example.org>"), transport: transport, place: place)
         var handlers = JobHandlers()
         handlers.register(SendEmail.self) { job, context in try await sender.run(job, context) }
         return handlers
@@ -70,11 +73,7 @@ struct EmailFixture: ApplicationFixture {
 
     /// Puts bytes into the blob store; their digest as the API shows it.
     func blob(_ bytes: [UInt8]) async throws -> String {
-        let blob = try await files.blobs().stage()
-        try bytes.withUnsafeBytes { try blob.append($0) }
-        let digest = try blob.seal()
-        try blob.publish()
-        return "sha256:\(digest)"
+        "sha256:\(try await files.blobs().put(bytes))"
     }
 }
 

@@ -192,6 +192,29 @@ import Testing
         }
     }
 
+    @Test(.needsPython) func `waits for a bucket that is away with an attachment, at no cost`() async throws {
+        let (server, transport) = (try ObjectStore(), StubTransport())
+        try await EmailFixture.with(transport, bucket: server.settings) { fixture in
+            let digest = try await fixture.blob(Array("a file".utf8))
+            let attachments = #"[{"digest":"\#(digest)","name":"a.txt","type":"text/plain"}]"#
+            let json = #"{"to":["ana@example.org"],"subject":"a","text":"b","attachments":\#(attachments)}"#
+            try server.spoil("HEAD", .answer(503), times: 2)
+            #expect(try await fixture.post("/v1/emails", json: json).status == 503)
+            let id = try await fixture.submit("ana@example.org", attachments: attachments)[0]
+            try server.spoil("GET", .answer(503), times: 3)
+
+            let result = try await fixture.run(id)
+
+            guard case .failure(JobSignal.snooze) = result else {
+                Issue.record("\(result)")
+                return
+            }
+            #expect(transport.mails.isEmpty)
+            #expect(try await output(fixture.run(id)).state == .sent)
+            #expect(String(decoding: transport.mails[0].bytes, as: UTF8.self).contains("\r\nYSBmaWxl\r\n"))
+        }
+    }
+
     @Test func `ends a mail whose attachment is gone`() async throws {
         try await EmailFixture.with(StubTransport()) { fixture in
             let digest = try await fixture.blob(Array("a file".utf8))

@@ -22,16 +22,22 @@ struct PhotoFixture: ApplicationFixture {
     let table: RouteTable
     let handlers: JobHandlers
 
-    /// - Parameter wrap: what stands before the blob store.
+    /// - Parameters:
+    ///   - bucket: where the blobs are; a folder of the fixture's own when it is left out.
+    ///   - wrap: what stands before the blob store.
     static func with(
-        wrap: @escaping @Sendable (any BlobStore) -> any BlobStore = { $0 }, _ body: (PhotoFixture) async throws -> Void
+        bucket: S3Settings? = nil, wrap: @escaping @Sendable (any BlobStore) -> any BlobStore = { $0 },
+        _ body: (PhotoFixture) async throws -> Void
     ) async throws {
         try await PhotoDatabase.with { ledger, database in
             let folder = try TemporaryFolder()
-            let open: @Sendable (String) -> any BlobStore = { wrap(LocalBlobStore(root: folder.path, name: $0)) }
+            let place = BlobPlace(opening: { name in
+                if let bucket { return wrap(S3BlobStore(bucket, name: name)) }
+                return wrap(LocalBlobStore(root: folder.path, name: name))
+            })
             var handlers = JobHandlers()
-            PhotoStorage(openBlobs: open).register(in: &handlers)
-            let files = PhotoFiles(ledger: ledger, openBlobs: open)
+            PhotoStorage(place: place).register(in: &handlers)
+            let files = PhotoFiles(ledger: ledger, place: place)
             try await body(
                 PhotoFixture(
                     folder: folder, database: database, ledger: ledger, files: files,
@@ -112,6 +118,13 @@ struct MeddledBlobStore: BlobStore {
 
     func blobs(beginningWith byte: UInt8, olderThan age: Duration) throws(BlobError) -> [BlobDigest] {
         try store.blobs(beginningWith: byte, olderThan: age)
+    }
+
+    func size(of digest: BlobDigest) throws(BlobError) -> Int64? { try store.size(of: digest) }
+    var deletesLate: Bool { store.deletesLate }
+
+    func link(to digest: BlobDigest, contentType: String) -> BlobLink? {
+        store.link(to: digest, contentType: contentType)
     }
 
     func removeStaged(olderThan age: Duration) throws(BlobError) -> Int { try store.removeStaged(olderThan: age) }

@@ -14,7 +14,9 @@ public struct BlobError: Error, Sendable, CustomStringConvertible {
         public static let missing = Code(description: "missing")
         /// No room: disk, quota or file handles. A later try may succeed.
         public static let full = Code(description: "full")
-        /// The system refuses or fails: rights, a broken disk, a symbolic link where none may be.
+        /// The store does not answer, or asks for patience; what was asked of it may have happened.
+        public static let away = Code(description: "away")
+        /// The system or the store refuses or fails: rights, a broken disk, a symbolic link where none may be.
         public static let failed = Code(description: "failed")
     }
 

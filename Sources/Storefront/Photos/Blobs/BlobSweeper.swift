@@ -33,6 +33,10 @@ struct BlobSweeper: Service {
                     let count = try await sweep()
                     if count > 0 { logger.info("orphaned blobs deleted", metadata: [.count: "\(count)"]) }
                     pause = Self.interval
+                } catch let error as BlobError where error.code == .failed {
+                    // Nothing else might tell an operator, as uploads may well be allowed where this is not.
+                    logger.warning("sweep of blobs is refused", metadata: [.error: "\(error)"])
+                    pause = Self.interval
                 } catch {
                     logger.debug("sweep of blobs failed", metadata: [.error: "\(error)"])
                     pause = Self.shortInterval
@@ -46,6 +50,7 @@ struct BlobSweeper: Service {
         let (blobs, age) = (try await files.blobs(), age)
         let remover = BlobRemover(ledger: files.ledger, blobs: blobs)
         var count = try await FileThreads.run { () throws(BlobError) in try blobs.removeStaged(olderThan: age) }
+        try await remover.forgetDoomed()
         for byte in UInt8.min...UInt8.max {
             let old = try await FileThreads.run { () throws(BlobError) in
                 try blobs.blobs(beginningWith: byte, olderThan: age)

@@ -47,6 +47,17 @@ public struct LocalBlobStore: BlobStore {
         return try objects().folder(String(name.prefix(2))).openFile(name)
     }
 
+    public func size(of digest: BlobDigest) throws(BlobError) -> Int64? {
+        do throws(BlobError) {
+            return try open(digest).size
+        } catch {
+            if error.code == .missing { return nil }
+            throw error
+        }
+    }
+
+    public var deletesLate: Bool { false }
+
     public func delete(_ digest: BlobDigest) throws(BlobError) {
         let name = digest.description
         guard let shard = try shard(name) else { return }
@@ -70,6 +81,8 @@ public struct LocalBlobStore: BlobStore {
         }
         return found
     }
+
+    public func link(to digest: BlobDigest, contentType: String) -> BlobLink? { nil }
 
     public func removeStaged(olderThan age: Duration) throws(BlobError) -> Int {
         let incoming: OpenFolder

@@ -11,6 +11,7 @@ import NIOCore
 struct PhotoRoutes: Sendable {
     private static let timeout: Duration = .seconds(5)
     private static let pieceLength = 64 * 1024
+    private static let contentType = "image/webp"
 
     private let files: PhotoFiles
     private let upload: PhotoUpload
@@ -63,13 +64,20 @@ struct PhotoRoutes: Sendable {
             throw Problem(.notFound, "there is no photo \(id), or its variants are not made yet")
         }
         let isKnown = request.headers[.ifNoneMatch].map { $0 == "*" || $0.contains("\"\(digest)\"") } ?? false
+        if !isKnown, let link = try await link(to: digest, request) { return .redirection(to: link) }
         var answer =
             isKnown
             ? Answer(status: .notModified)
-            : Answer(body: try await body(digest, of: id, request), contentType: "image/webp")
+            : Answer(body: try await body(digest, of: id, request), contentType: Self.contentType)
         answer.headers[.eTag] = "\"\(digest)\""
         answer.headers[.cacheControl] = "private, max-age=31536000, immutable"
         return answer
+    }
+
+    private func link(to digest: BlobDigest, _ request: APIRequest) async throws(Problem) -> BlobLink? {
+        try await Problem.told(request.logger) {
+            try await files.blobs().link(to: digest, contentType: Self.contentType)
+        }
     }
 
     private func body(
@@ -145,6 +153,16 @@ extension APIRequest {
             throw Problem(.notFound, "a photo has no \(text.quoted), it has \(known)")
         }
         return box
+    }
+}
+
+extension Answer {
+    /// May be kept for half as long as the link works.
+    fileprivate static func redirection(to link: BlobLink) -> Answer {
+        var answer = Answer(status: .found)
+        answer.headers[.location] = link.url
+        answer.headers[.cacheControl] = "private, max-age=\(link.duration.components.seconds / 2)"
+        return answer
     }
 }
 

@@ -20,6 +20,9 @@ extension Problem {
         case let error as BlobError where error.code == .full:
             logger.error("the blob store is full", metadata: [.error: "\(error)"])
             self = .away("the blob store is full")
+        case let error as BlobError where error.code == .away:
+            logger.warning("the blob store is away", metadata: [.error: "\(error)"])
+            self = .away("the blob store does not answer, or deletes equal bytes at this moment")
         case let error as BlobError:
             logger.error("the blob store needs an operator", metadata: [.error: "\(error)"])
             self = .away("the blob store refuses to work until an operator has seen to it")

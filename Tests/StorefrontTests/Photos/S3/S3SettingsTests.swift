@@ -84,4 +84,11 @@ import Testing
         #expect(error?.message.contains(name) == true, "\(String(describing: error))")
         #expect(error?.message.contains("hush") == false)
     }
+
+    @Test func `a bucket is not a folder`() throws {
+        let place = BlobPlace("gs://photos", environment: [:])
+
+        #expect(throws: BlobError.self) { try place.check() }
+        #expect(throws: BlobError.self) { try place.store(named: "shop") }
+    }
 }
