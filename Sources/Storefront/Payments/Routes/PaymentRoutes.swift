@@ -33,7 +33,8 @@ struct PaymentRoutes: Sendable {
     }
 
     private func pay(_ request: APIRequest) async throws(Problem) -> Answer {
-        let (wanted, bytes, key) = try await read(request, known: PaymentRequest.known, PaymentRequest.init)
+        let (wanted, bytes, key) = try await request.readPayment(
+            hasGateway: hasGateway, known: PaymentRequest.known, PaymentRequest.init)
         let payment = PaymentID()
         let options = EnqueueOptions(trace: TraceParent.value(request.headers))
         return try await Problem.told(request.logger) {
@@ -47,7 +48,8 @@ struct PaymentRoutes: Sendable {
     }
 
     private func refund(_ request: APIRequest) async throws(Problem) -> Answer {
-        let (wanted, bytes, key) = try await read(request, known: RefundRequest.known, RefundRequest.init)
+        let (wanted, bytes, key) = try await request.readPayment(
+            hasGateway: hasGateway, known: RefundRequest.known, RefundRequest.init)
         let refund = RefundID()
         let options = EnqueueOptions(trace: TraceParent.value(request.headers))
         return try await Problem.told(request.logger) {
@@ -85,24 +87,6 @@ struct PaymentRoutes: Sendable {
         }
         guard let row else { throw .missing(id) }
         return PaymentView.payment(row)
-    }
-
-    private func read<Wanted: Sendable>(
-        _ request: APIRequest, known: [String], _ wanted: (MemberReader, inout Faults) -> Wanted?
-    ) async throws(Problem) -> (Wanted, [UInt8], IdempotencyKey?) {
-        guard hasGateway else { throw Problem.unset(GatewayConfiguration.keyVariable).closing }
-        _ = try request.query()
-        let key = try IdempotencyKey(request)
-        let (value, bytes) = try await request.withJSONObject(upTo: PaymentLimits.requestBytesMax, known: known) {
-            (members, faults) throws(Problem) in
-            // First of all, and without a word of what was found: no fault may quote it.
-            guard !CardNumber.isIn(members.text) else {
-                throw Problem(
-                    .cardNumber, "the body has what looks like a card number: send a payment method's token, pm_…")
-            }
-            return wanted(members, &faults)
-        }
-        return (value, bytes, key)
     }
 }
 

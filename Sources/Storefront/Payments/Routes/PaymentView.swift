@@ -8,52 +8,46 @@ import MillraceAPI
 enum PaymentView {
     static func accepted(_ payment: PaymentID, _ job: JobID) -> StoredAnswer {
         accepted(payment) { json in
-            json.member("payment") { link(&$0, "\(payment)", PaymentAddress.payment(payment)) }
-            json.member("job") { link(&$0, "\(job)", "/v1/jobs/\(job)") }
+            json.link("payment", "\(payment)", PaymentAddress.payment(payment))
+            json.link("job", "\(job)", "/v1/jobs/\(job)")
         }
     }
 
     static func accepted(_ refund: RefundID, of payment: PaymentID, _ job: JobID) -> StoredAnswer {
         accepted(payment) { json in
             json.member("refund") { json in json.object { $0.member("id", "\(refund)") } }
-            json.member("payment") { link(&$0, "\(payment)", PaymentAddress.payment(payment)) }
-            json.member("job") { link(&$0, "\(job)", "/v1/jobs/\(job)") }
+            json.link("payment", "\(payment)", PaymentAddress.payment(payment))
+            json.link("job", "\(job)", "/v1/jobs/\(job)")
         }
     }
 
-    static func payment(_ row: PaymentRow) -> Answer {
-        Answer { json in
-            json.member("id", "\(row.id)")
-            json.member("url", PaymentAddress.payment(row.id))
-            json.member("state", row.state.rawValue)
-            json.member("code", row.code)
-            write(row.amount, to: &json)
-            json.member("job") { link(&$0, "\(row.jobID)", "/v1/jobs/\(row.jobID)") }
-            json.member("created_at", row.createdAt.rfc3339)
-            json.member("settled_at", row.settledAt?.rfc3339)
-            json.member("intent", row.intent)
-            json.member("client_secret", row.clientSecret)
-            json.member("refunds") { json in
-                json.array(row.refunds) { json, refund in
-                    json.object { json in
-                        json.member("id", "\(refund.id)")
-                        json.member("state", refund.state.rawValue)
-                        json.member("code", refund.code)
-                        write(refund.amount, to: &json)
-                        json.member("job") { link(&$0, "\(refund.jobID)", "/v1/jobs/\(refund.jobID)") }
-                        json.member("created_at", refund.createdAt.rfc3339)
-                        json.member("settled_at", refund.settledAt?.rfc3339)
-                    }
+    static func payment(_ row: PaymentRow) -> Answer { Answer { json in write(row, to: &json) } }
+
+    /// The members of a payment.
+    static func write(_ row: PaymentRow, to json: inout JSONWriter) {
+        json.member("id", "\(row.id)")
+        json.member("url", PaymentAddress.payment(row.id))
+        json.member("state", row.state.rawValue)
+        json.member("code", row.code)
+        json.members(of: row.amount)
+        json.link("job", "\(row.jobID)", "/v1/jobs/\(row.jobID)")
+        json.member("created_at", row.createdAt.rfc3339)
+        json.member("settled_at", row.settledAt?.rfc3339)
+        json.member("intent", row.intent)
+        json.member("client_secret", row.clientSecret)
+        json.member("refunds") { json in
+            json.array(row.refunds) { json, refund in
+                json.object { json in
+                    json.member("id", "\(refund.id)")
+                    json.member("state", refund.state.rawValue)
+                    json.member("code", refund.code)
+                    json.members(of: refund.amount)
+                    json.link("job", "\(refund.jobID)", "/v1/jobs/\(refund.jobID)")
+                    json.member("created_at", refund.createdAt.rfc3339)
+                    json.member("settled_at", refund.settledAt?.rfc3339)
                 }
             }
         }
-    }
-
-    /// Minor units for programs, the same as a decimal for people.
-    private static func write(_ amount: Money, to json: inout JSONWriter) {
-        json.member("amount", Int(amount.minorUnits))
-        json.member("currency", amount.currency.code)
-        json.member("decimal", amount.decimal)
     }
 
     private static func accepted(_ payment: PaymentID, _ members: (inout JSONWriter) -> Void) -> StoredAnswer {
@@ -61,12 +55,5 @@ enum PaymentView {
         json.object(members)
         return StoredAnswer(
             status: HTTPResponse.Status.accepted.code, location: PaymentAddress.payment(payment), body: json.bytes)
-    }
-
-    private static func link(_ json: inout JSONWriter, _ id: String, _ url: String) {
-        json.object { json in
-            json.member("id", id)
-            json.member("url", url)
-        }
     }
 }
