@@ -19,7 +19,9 @@ extension ApplicationParts {
             var handlers = JobHandlers()
             PhotoStorage(settings).register(in: &handlers)
             EmailDelivery(settings).register(in: &handlers)
-            Payments(environment: settings.environment).register(in: &handlers)
+            let payments = Payments(environment: settings.environment)
+            payments.register(in: &handlers)
+            Orders(payments: payments).register(in: &handlers)
             Accounts().register(in: &handlers)
             return handlers
         },
@@ -31,10 +33,14 @@ extension ApplicationParts {
         serving: { settings, ledger, logger in
             let photos = PhotoStorage(settings).serving(ledger: ledger, logger: logger)
             let accounts = Accounts().serving(ledger: ledger, logger: logger)
-            let payments = Payments(environment: settings.environment).routes(ledger: ledger)
+            let payments = Payments(environment: settings.environment)
+            let routes = [
+                photos.routes, EmailDelivery(settings).routes(ledger), accounts.routes, payments.routes(ledger: ledger),
+                CatalogRoutes(ledger: ledger).routes, Orders(payments: payments).routes(ledger: ledger),
+            ]
             return Serving(
-                routes: photos.routes + EmailDelivery(settings).routes(ledger) + payments + accounts.routes,
-                services: photos.services + accounts.services, sessions: accounts.sessions)
+                routes: routes.flatMap(\.self), services: photos.services + accounts.services,
+                sessions: accounts.sessions)
         })
 }
 

@@ -54,10 +54,13 @@ extension ApplicationFixture {
             status: answer.status.code, headers: answer.headers, body: try await Self.bytes(of: answer.body))
     }
 
-    func post(_ path: String, json: String, headers: HTTPFields = [:]) async throws -> Reply {
+    func post(
+        _ path: String, token: String = "test", json: String, headers: HTTPFields = [:]
+    ) async throws -> Reply {
         var all: HTTPFields = [.contentLength: "\(json.utf8.count)", .contentType: "application/json"]
         all.append(contentsOf: headers)
-        return try await send(.post, path, headers: all, body: RequestBody(buffer: ByteBuffer(string: json)))
+        return try await send(
+            .post, path, token: token, headers: all, body: RequestBody(buffer: ByteBuffer(string: json)))
     }
 
     private static func bytes(of body: Answer.Body) async throws -> [UInt8] {

@@ -22,6 +22,12 @@ import Testing
         ("GET /v1/payments/{id}", .scope(.readPayload, .queue("payments"))),
         ("POST /v1/refunds", .scope(.submit, .queue("payments"))),
         ("POST /v1/webhooks/stripe", .open),
+        ("GET /v1/products", .open),
+        ("GET /v1/products/{id}", .open),
+        ("POST /v1/orders", .user),
+        ("GET /v1/orders", .user),
+        ("GET /v1/orders/{id}", .user),
+        ("POST /v1/orders/{id}/cancel", .user),
         ("POST /v1/users", .open),
         ("POST /v1/login", .open),
         ("POST /v1/logout", .user),
@@ -32,6 +38,8 @@ import Testing
     private static func routes(_ fixture: PhotoFixture) -> [Route] {
         PhotoRoutes(files: fixture.files).routes + EmailRoutes(files: fixture.files).routes
             + Payments(nil).routes(ledger: fixture.ledger)
+            + CatalogRoutes(ledger: fixture.ledger).routes
+            + Orders(payments: Payments(nil)).routes(ledger: fixture.ledger)
             + Accounts().serving(ledger: fixture.ledger, logger: PhotoDatabase.logger).routes
     }
 

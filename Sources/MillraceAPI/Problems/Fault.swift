@@ -55,7 +55,7 @@ package struct Faults: Sendable {
     /// Where the job is of which pointers speak: its index in a batch, as `/17`, and its line.
     var base: (pointer: String, line: Int?) = ("", nil)
 
-    init() {}
+    package init() {}
 
     package init(_ fault: Fault) {
         append(fault)

@@ -40,4 +40,10 @@ extension APIRequest {
         guard let user = UserID(id) else { throw Problem(.internalError, "a session of nobody") }
         return user
     }
+
+    /// The user who sends it, on a route with the rule `.user`.
+    func user() throws(Problem) -> UserID {
+        guard let user = try owner() else { throw Problem(.internalError, "a user's route without a user") }
+        return user
+    }
 }

@@ -46,14 +46,9 @@ enum PaymentBook {
         }
         try PaymentRows.change(
             seen.id, to: next.state, code: next.code, clientSecret: next.clientSecret, in: transaction)
-        if next.state == .succeeded { try succeeded(seen.id, in: transaction) }
+        if next.state == .succeeded { try PaymentRows.book(seen.id, in: transaction) }
+        try OrderBook.follow(seen.id, from: payment.state, to: next.state, in: transaction)
         return next.state
-    }
-
-    /// Runs once in a payment's life. A job that has to follow the money, such as the one that mails a receipt, is submitted here by
-    /// `transaction.enqueue`: it exists if and only if the entries do.
-    private static func succeeded(_ id: PaymentID, in transaction: LedgerTransaction) throws {
-        try PaymentRows.book(id, in: transaction)
     }
 
     private struct Change {

@@ -45,6 +45,10 @@ struct PaymentCharger: Sendable {
             let intent = try await gateway.intent(known)
             guard intent.status == .unconfirmed else { return .stands(intent) }
         }
+        guard payment.isWanted else {
+            guard let known = payment.intent else { return .declined(code: "canceled") }
+            return .stands(try await gateway.withdraw(known, key: context.idempotencyKey(for: "cancel")))
+        }
         if payment.isOverdue { return .needsReview(code: "unsettled") }
         do {
             let intent = if let known = payment.intent { known } else { try await createIntent(payment, context) }

@@ -13,6 +13,8 @@ struct AskedPayment: Sendable {
     let intent: String?
     /// ``PaymentLimits/askingMax`` have gone by since the gateway was first asked.
     let isOverdue: Bool
+    /// False when it is for an order that has ended.
+    let isWanted: Bool
 }
 
 /// How a payment stood when the gateway was asked.
@@ -59,7 +61,8 @@ enum PaymentRows {
         return try rows.first.map { row in
             AskedPayment(
                 seen: try row.seenPayment(), amount: try row.money(), method: try row.text("payment_method"),
-                intent: try row.textIfPresent("intent"), isOverdue: try row.bool("is_overdue"))
+                intent: try row.textIfPresent("intent"), isOverdue: try row.bool("is_overdue"),
+                isWanted: try row.bool("is_wanted"))
         }
     }
 
@@ -71,6 +74,15 @@ enum PaymentRows {
     /// The payment that the gateway calls so; nil when there is none.
     static func find(_ intent: String, in transaction: LedgerTransaction) throws -> SeenPayment? {
         try transaction.query(StorefrontStatements.findPayment, [.text(intent)]).rows.first?.seenPayment()
+    }
+
+    /// A payment whose order has ended without it, and the gateway's name for it; nil for any other.
+    static func findUnwanted(
+        _ id: PaymentID, in transaction: LedgerTransaction
+    ) throws -> (seen: SeenPayment, intent: String)? {
+        try transaction.query(StorefrontStatements.findUnwanted, [.uuid(id.bytes)]).rows.first.map { row in
+            (try row.seenPayment(), try row.text("intent"))
+        }
     }
 
     /// Its row is locked until the transaction ends; nil when there is none.

@@ -33,20 +33,24 @@ package struct Payments: Sendable {
         _ = try configuration.get()
     }
 
-    /// Adds the kinds `payments.charge`, `payments.refund` and `payments.webhook` and their handlers, if there is a gateway.
+    /// Whether the environment names one.
+    var hasGateway: Bool { (try? configuration.get()) != nil }
+
+    /// Adds the kinds `payments.charge`, `.cancel`, `.refund` and `.webhook` and their handlers, if there is a gateway.
     package func register(in handlers: inout JobHandlers) {
         guard let configuration = try? configuration.get() else { return }
         let gateway = StripeGateway(configuration)
         let (charger, refunder) = (PaymentCharger(gateway: gateway), PaymentRefunder(gateway: gateway))
-        let settler = EventSettler(gateway: gateway)
+        let (canceller, settler) = (PaymentCanceller(gateway: gateway), EventSettler(gateway: gateway))
         handlers.register(ChargePayment.self) { job, context in try await charger.run(job, context) }
+        handlers.register(CancelPayment.self) { job, context in try await canceller.run(job, context) }
         handlers.register(RefundPayment.self) { job, context in try await refunder.run(job, context) }
         handlers.register(SettleEvent.self) { job, context in try await settler.run(job, context) }
     }
 
     package func routes(ledger: PostgresLedger) -> [Route] {
         let configuration = try? configuration.get()
-        return PaymentRoutes(ledger: ledger, hasGateway: configuration != nil).routes
+        return PaymentRoutes(ledger: ledger, hasGateway: hasGateway).routes
             + WebhookRoute(ledger: ledger, secret: configuration?.webhookSecret).routes
     }
 }

@@ -107,6 +107,10 @@ final class FakeGateway: @unchecked Sendable {
         return try #require(refunds).compactMap { $0["id"] as? String }
     }
 
+    func status(of intent: String) async throws -> String? {
+        try await send("GET", "/v1/payment_intents/\(intent)")["status"] as? String
+    }
+
     // MARK: - What a customer does
 
     /// A token for one of the gateway's test cards.

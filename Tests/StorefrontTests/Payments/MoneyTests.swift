@@ -37,6 +37,28 @@ import Testing
         }
     }
 
+    @Test func `products and sums are exact, or there are none`() throws {
+        var generator = SplitMix64(seed: 5_051)
+        let euro = try #require(Currency("EUR"))
+        func random(_ generator: inout SplitMix64) -> Int64 {
+            Int64.random(in: .min ... .max, using: &generator) >> Int64.random(in: 0...63, using: &generator)
+        }
+        for _ in 0..<20_000 {
+            let (price, count) = (random(&generator), random(&generator))
+            let (exact, rest) = price.multipliedFullWidth(by: count)
+            let product = Money(minorUnits: price, currency: euro).times(count)
+            #expect(product?.minorUnits == (exact == Int64(bitPattern: rest) >> 63 ? Int64(bitPattern: rest) : nil))
+
+            let amounts = (0..<Int.random(in: 1...6, using: &generator)).map { _ in random(&generator) >> 3 }
+            let sum = Money.sum(amounts.map { Money(minorUnits: $0, currency: euro) })
+            #expect(sum?.minorUnits == amounts.reduce(0, +))
+        }
+        let (most, yen) = (Money(minorUnits: .max, currency: euro), try #require(Currency("JPY")))
+        #expect(Money.sum([most, Money(minorUnits: 1, currency: euro)]) == nil)
+        #expect(Money.sum([most, Money(minorUnits: 0, currency: yen)]) == nil)
+        #expect(Money.sum([]) == nil)
+    }
+
     @Test func `only codes of the standard in capital letters are currencies`() {
         for code in ["eur", "Eur", "XTS", "XAU", "DEM", "", "EU", "EURO", "€"] { #expect(Currency(code) == nil) }
         #expect(Currency("JPY")?.exponent == 0)

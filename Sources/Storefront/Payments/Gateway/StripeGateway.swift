@@ -55,6 +55,17 @@ struct StripeGateway: Sendable {
         try read(GatewayIntent.init, try await post("/v1/payment_intents/\(intent)/confirm", [:], key: key))
     }
 
+    /// Sees to it that an intent cannot be confirmed any more.
+    /// - Returns: how it stands then: canceled, or otherwise where it was too late for that.
+    func withdraw(_ id: String, key: String) async throws(GatewayError) -> GatewayIntent {
+        do throws(GatewayError) {
+            return try read(GatewayIntent.init, try await post("/v1/payment_intents/\(id)/cancel", [:], key: key))
+        } catch {
+            guard error.code == .refused else { throw error }
+            return try await intent(id)
+        }
+    }
+
     func intent(_ id: String) async throws(GatewayError) -> GatewayIntent {
         try read(GatewayIntent.init, try await get("/v1/payment_intents/\(id)"))
     }

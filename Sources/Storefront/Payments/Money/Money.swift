@@ -22,4 +22,21 @@ public struct Money: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(decimal) \(currency)" }
+
+    /// nil when it is more than can be told.
+    func times(_ count: Int64) -> Money? {
+        let (product, overflow) = minorUnits.multipliedReportingOverflow(by: count)
+        return overflow ? nil : Money(minorUnits: product, currency: currency)
+    }
+
+    /// nil when it is more than can be told, for amounts of several currencies, and for none at all.
+    static func sum(_ amounts: [Money]) -> Money? {
+        guard var sum = amounts.first else { return nil }
+        for amount in amounts.dropFirst() {
+            let (minorUnits, overflow) = sum.minorUnits.addingReportingOverflow(amount.minorUnits)
+            guard amount.currency == sum.currency, !overflow else { return nil }
+            sum = Money(minorUnits: minorUnits, currency: sum.currency)
+        }
+        return sum
+    }
 }
