@@ -54,7 +54,8 @@ package struct ApplicationParts: Sendable {
 
     /// - Parameters:
     ///   - handlers: what its workers run; its API accepts jobs of these kinds.
-    ///   - check: looks at what it needs of the machine; `serve`, `work` and `up` do not start when it throws.
+    ///   - check: looks at what it needs of the machine; `serve`, `work` and `up` do not start when it throws,
+    ///     and their exit code is 71, or 2 for a ``SettingsError``.
     ///   - serving: is handed the ledger, for rows and jobs in transactions of the application's own.
     package init(
         schema: ApplicationSchema? = nil, handlers: @escaping @Sendable (ApplicationSettings) -> JobHandlers,
@@ -65,6 +66,15 @@ package struct ApplicationParts: Sendable {
         self.handlers = handlers
         self.check = check
         self.serving = serving
+    }
+}
+
+/// What an application's check throws where the environment or `workers.yml` is at fault, and not the machine.
+package struct SettingsError: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
     }
 }
 

@@ -28,7 +28,11 @@ extension ApplicationParts {
         check: { settings in
             try PhotoStorage(settings).check()
             try EmailDelivery(settings).check()
-            try Payments(environment: settings.environment).check()
+            do {
+                try Payments(environment: settings.environment).check()
+            } catch {
+                throw SettingsError("\(error)")
+            }
         },
         serving: { settings, ledger, logger in
             let photos = PhotoStorage(settings).serving(ledger: ledger, logger: logger)

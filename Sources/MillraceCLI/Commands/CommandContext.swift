@@ -52,10 +52,12 @@ struct CommandContext: Sendable {
         return handlers
     }
 
-    /// - Throws: `.system` when the application cannot work on this machine.
+    /// - Throws: `.usage` for what it was told wrongly, `.system` when the application cannot work on this machine.
     func checkApplication(_ file: WorkersFile) throws(CommandError) {
         do {
             try parts.check(file.application(environment))
+        } catch let error as SettingsError {
+            throw CommandError(.usage, error.description)
         } catch {
             throw CommandError(.system, "\(error)")
         }
