@@ -35,12 +35,11 @@ import Testing
         ("POST /v1/password-reset/confirm", .open),
     ]
 
+    /// Those that the program `millrace` has.
     private static func routes(_ fixture: PhotoFixture) -> [Route] {
-        PhotoRoutes(files: fixture.files).routes + EmailRoutes(files: fixture.files).routes
-            + Payments(nil).routes(ledger: fixture.ledger)
-            + CatalogRoutes(ledger: fixture.ledger).routes
-            + Orders(payments: Payments(nil)).routes(ledger: fixture.ledger)
-            + Accounts().serving(ledger: fixture.ledger, logger: PhotoDatabase.logger).routes
+        StorefrontApplication(
+            blobs: fixture.folder.path, maildir: "\(fixture.folder.path)/mail", environment: [:]
+        ).serving(ledger: fixture.ledger, logger: PhotoDatabase.logger).routes
     }
 
     /// The status of the answer to each route that is not open.
