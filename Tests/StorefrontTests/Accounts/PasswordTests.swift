@@ -92,6 +92,7 @@ import Testing
             var refused = 0
             // The refused ones are told at once; the others wait for the gate.
             while refused < 7, let wasRefused = try await group.next() { refused += wasRefused ? 1 : 0 }
+            await eventually("both threads are taken") { occupancy.most == 2 }
             for _ in 0..<5 { gate.signal() }
             for try await wasRefused in group { refused += wasRefused ? 1 : 0 }
             return refused
