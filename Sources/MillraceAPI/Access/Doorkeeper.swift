@@ -20,7 +20,11 @@ struct Doorkeeper: Sendable {
                 return caller
             }
         }
-        throw .unauthenticated("the token is not known, has expired or was revoked", isTokenAtFault: true)
+        throw .unauthenticated(
+            rule.admitsUsers
+                ? "the token is not known, has expired or was revoked"
+                : "this is not a key of the API, or one that has expired or was revoked; it takes a key, and no user's session",
+            isTokenAtFault: true)
     }
 }
 
