@@ -29,14 +29,12 @@ extension JobFetcher {
             let batch = left.prefix(batchMax)
             do throws(LedgerError) {
                 try await ledger.adopt(Array(batch))
-                noteLedger(isAway: false)
                 left = left.dropFirst(batch.count)
                 batchMax *= 2
                 backoff.reset()
             } catch {
                 guard error.code == .rejected else {
                     logger.debug("adoption repeated", metadata: [.count: "\(batch.count)", .error: "\(error)"])
-                    noteLedger(isAway: true)
                     await eventLoop.sleep(for: backoff.next())
                     continue
                 }

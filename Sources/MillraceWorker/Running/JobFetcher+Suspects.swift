@@ -81,7 +81,7 @@ extension JobFetcher {
                 logger.error("a handler ignores its cancellation, this process ends to be replaced")
                 return false
             }
-            if awaiting.isEmpty, await runner.isIdle, await writer.unrecordedCount == 0 {
+            if await runner.isIdle, await writer.unrecordedCount == 0 {
                 configuration.onLoneRun?(.idle)
                 return true
             }
@@ -101,8 +101,7 @@ extension JobFetcher {
                     from: queue, epoch: epoch, process: configuration.process)
                 if reservation.isPaused, mayCheckPause(of: queue) { await copyPause(of: queue, over: true) }
                 guard !reservation.jobs.isEmpty else { continue }
-                // One job, known for certain: nothing else is done before its claim is answered.
-                await settle(await take(reservation.jobs, from: queue, askedAt: start, isAlone: true))
+                await take(reservation.jobs, from: queue, askedAt: start, isAlone: true)
                 return true
             } catch {
                 guard error.code == .epochMismatch else { throw error }

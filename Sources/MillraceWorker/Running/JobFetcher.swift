@@ -10,7 +10,7 @@ import NIOCore
 /// the first one: there is no row to claim yet. Any later reservation is claimed, by a row that is made where there is none.
 ///
 /// A claim whose outcome is unknown is repeated with the same token, which is idempotent,
-/// while the lease is extended, for as long as it takes; meanwhile only what needs no claim is started, since the ledger is away.
+/// while the lease is extended, for as long as it takes; meanwhile nothing else is reserved, since the ledger is away.
 ///
 /// Change together: design "claim", `ClaimVerdict`, `JobFetcherTests`.
 actor JobFetcher {
@@ -30,13 +30,6 @@ actor JobFetcher {
     /// Whose suspects are to be run now, for want of another process.
     var attended: QueueName?
     var attendedNotBefore: ContinuousClock.Instant?
-    /// Reserved jobs that wait for the ledger's word. Each takes up a slot.
-    var awaiting: Set<Lease> = []
-    /// As the claims under way have found it.
-    var isLedgerAway = false
-    var settled = Signal()
-    /// Nothing is reserved from these queues before.
-    var restUntil: [QueueName: ContinuousClock.Instant] = [:]
     private var reservations = 0
     private var rotation = 0
     private var pauseChecks: [QueueName: ContinuousClock.Instant] = [:]
@@ -70,14 +63,6 @@ actor JobFetcher {
         if case .only(let runsMax, let idleMax) = configuration.suspects {
             return await runSuspects(runsMax: runsMax, idleMax: idleMax)
         }
-        await withDiscardingTaskGroup { group in
-            await fetch(beside: &group)
-            // What still waits for the ledger is given back.
-            isStopping = true
-        }
-    }
-
-    private func fetch(beside group: inout DiscardingTaskGroup) async {
         var backoff = LoopBackoff()
         while !isStopping, !Task.isCancelled {
             await runner.waitForFreeSlot()
@@ -87,13 +72,12 @@ actor JobFetcher {
                 return
             }
             guard !isStopping else { return }
-            guard await writer.unrecordedCount < configuration.unrecordedMax, await runner.freeSlots > awaiting.count
-            else {
+            guard await writer.unrecordedCount < configuration.unrecordedMax else {
                 await eventLoop.sleep(for: .milliseconds(20))
                 continue
             }
             do throws(BrokerError) {
-                let round = try await fetchRound(beside: &group)
+                let round = try await fetchRound()
                 backoff.reset()
                 if !round.didReserve { try await waitForWork(round.nextDue) }
             } catch {
@@ -110,22 +94,21 @@ actor JobFetcher {
     }
 
     /// Looks into each queue once, beginning with another each time.
-    private func fetchRound(beside group: inout DiscardingTaskGroup) async throws(BrokerError) -> Round {
+    private func fetchRound() async throws(BrokerError) -> Round {
         var round = Round()
         rotation += 1
         for offset in 0..<configuration.queues.count {
             let queue = configuration.queues[(rotation + offset) % configuration.queues.count]
-            let free = await runner.freeSlots - awaiting.count
+            let free = await runner.freeSlots
             guard free > 0, !isStopping else { break }
-            guard !rests(queue), let epoch = await epochs.known(queue)?.epoch else { continue }
+            guard let epoch = await epochs.known(queue)?.epoch else { continue }
             let start = ContinuousClock.now
             guard let reservation = try await reserve(free, from: queue, epoch: epoch) else { continue }
             round.nextDue = [round.nextDue, reservation.nextDue].compactMap { $0 }.min()
             if reservation.isPaused, mayCheckPause(of: queue) { await copyPause(of: queue, over: true) }
             guard !reservation.jobs.isEmpty else { continue }
             round.didReserve = true
-            let unsettled = await take(reservation.jobs, from: queue, askedAt: start)
-            await settle(unsettled, beside: &group)
+            await take(reservation.jobs, from: queue, askedAt: start)
         }
         return round
     }
@@ -149,13 +132,11 @@ actor JobFetcher {
     private func waitForWork(_ nextDue: Duration?) async throws(BrokerError) {
         // A promotion rings too; this is the net for a ring that went to a client that has died.
         let timeout = min(max(nextDue ?? .seconds(1), .milliseconds(10)), .seconds(1))
-        let queues = configuration.queues.filter { !rests($0) }
-        guard !queues.isEmpty else { return await eventLoop.sleep(for: .milliseconds(100)) }
-        try await broker.waitForWork(in: queues, timeout: timeout)
+        try await broker.waitForWork(in: configuration.queues, timeout: timeout)
     }
 
     /// A reserved job that this worker can run.
-    struct Candidate: Sendable {
+    private struct Candidate {
         let lease: Lease
         let envelope: JobEnvelope
         let handler: JobHandler
@@ -163,15 +144,12 @@ actor JobFetcher {
         var unrecorded: NewJob? { envelope.job(id: lease.id, queue: lease.queue) }
     }
 
-    /// Starts what needs no claim.
-    ///
     /// - Parameters:
     ///   - askedAt: before the reservation.
     ///   - isAlone: nothing else runs in this process.
-    /// - Returns: what the ledger has to be asked for.
     func take(
         _ jobs: [LeasedJob], from queue: QueueName, askedAt: ContinuousClock.Instant, isAlone: Bool = false
-    ) async -> Unsettled {
+    ) async {
         await keeper.adopt(jobs)
         Failpoint.reached(.reservedNotClaimed)
         var readable: [Lease: Candidate] = [:]
@@ -212,16 +190,10 @@ actor JobFetcher {
             }
         }
         for (lease, delay) in unknown { await writer.acknowledge([lease], .retry(after: delay)) }
-        return Unsettled(unbegun: unbegun, claimed: claimed, readable: readable, isAlone: isAlone)
-    }
-
-    /// Gives them their rows and claims them, however long that takes, and starts those that may run.
-    func settle(_ jobs: Unsettled) async {
         // The claim says whether they may begin, also where this process is asked to end before all have their rows.
-        let adoption = await adopt(jobs.unbegun)
-        let claimed = jobs.claimed.filter { !adoption.refused.contains($0.id) }
-        await claim(claimed, jobs.readable, isAlone: jobs.isAlone)
-        await putOff(jobs.claimed.filter { adoption.refused.contains($0.id) })
+        let adoption = await adopt(unbegun)
+        await claim(claimed.filter { !adoption.refused.contains($0.id) }, readable, isAlone: isAlone)
+        await putOff(claimed.filter { adoption.refused.contains($0.id) })
     }
 
     /// False also when the ledger does not answer.
@@ -258,7 +230,7 @@ actor JobFetcher {
         var requests = leases.map { ClaimRequest(lease: $0, isAlone: isAlone) }
         var adopted: Set<JobID> = []
         while !requests.isEmpty {
-            guard let verdicts = await claimCertainly(&requests) else { return }
+            guard let verdicts = await claimCertainly(requests) else { return }
             var stale: [Lease] = []
             var rowless: [(request: ClaimRequest, job: NewJob)] = []
             for (request, verdict) in zip(requests, verdicts) {
@@ -306,33 +278,21 @@ actor JobFetcher {
     }
 
     /// Claims until the ledger's answer is certain; nil when this process is asked to end before that.
-    ///
-    /// - Parameter requests: less those, afterwards, that were given back meanwhile.
-    private func claimCertainly(_ requests: inout [ClaimRequest]) async -> [ClaimVerdict]? {
+    private func claimCertainly(_ requests: [ClaimRequest]) async -> [ClaimVerdict]? {
         var backoff = LoopBackoff()
-        var mayBeGranted = false
-        while !requests.isEmpty {
+        while true {
             do throws(LedgerError) {
-                let verdicts = try await ledger.claim(requests, process: configuration.process)
-                noteLedger(isAway: false)
-                return verdicts
+                return try await ledger.claim(requests, process: configuration.process)
             } catch {
                 logger.debug("claim repeated", metadata: [.count: "\(requests.count)", .error: "\(error)"])
-                mayBeGranted = mayBeGranted || error.code != .unavailable
-                noteLedger(isAway: true)
             }
             if isStopping || Task.isCancelled {
                 // Nothing has started. Should the claim have been granted all the same, the next one takes it over.
                 await writer.acknowledge(requests.map(\.lease), .release)
                 return nil
             }
-            if !mayBeGranted {
-                let left = Set(await giveBackExcess(of: requests.map(\.lease), awaiting.count))
-                requests.removeAll { !left.contains($0.lease) }
-            }
             await eventLoop.sleep(for: backoff.next())
         }
-        return []
     }
 
     private func decline(_ lease: Lease, _ verdict: ClaimVerdict) async {
