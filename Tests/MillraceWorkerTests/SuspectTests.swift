@@ -262,6 +262,33 @@ struct SuspectTests {
         release.open()
     }
 
+    @Test func `it says that it was told to end, also when the handler has returned and its outcome is not recorded`()
+        async throws
+    {
+        var fixture = WorkerFixture()
+        fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))
+        let words = Words()
+        fixture.configuration.onLoneRun = { words.append($0) }
+        let meter = Meter()
+        let ledger = fixture.ledger
+        fixture.handlers.register(Count.self) { job, _ in
+            ledger.takeAway()
+            await meter.run()
+            return .init(next: job.number)
+        }
+        let suspect = try await makeSuspects(1, in: fixture)[0]
+        try await moveToTheirLane(in: fixture)
+
+        try await fixture.whileWorking { group in
+            await eventually(within: .seconds(10), "it has run") { meter.done == 1 }
+            await group.triggerGracefulShutdown()
+            await eventually(within: .seconds(10), "it says so") { words.all.last == .stopping(suspect) }
+            ledger.bringBack()
+        }
+
+        #expect(words.all == [.idle, .running(suspect), .stopping(suspect)])
+    }
+
     @Test func `what it has said of a stuck job stands when it is told to end`() async throws {
         var fixture = WorkerFixture()
         fixture.configuration.suspects = .only(runsMax: nil, idleMax: .seconds(30))

@@ -82,7 +82,7 @@ extension JobFetcher {
                 return false
             }
             if await runner.isIdle, await writer.unrecordedCount == 0 {
-                configuration.onLoneRun?(.idle)
+                await runner.note(.idle)
                 return true
             }
             if let limit, ContinuousClock.now >= limit { return false }

@@ -27,6 +27,8 @@ actor JobRunner {
     private var endingCount = 0
     private var slotFreed = Signal()
     private var isStopping = false
+    /// What was said last of a lone run.
+    private var noted = LoneRun.idle
 
     /// Why a handler was cancelled.
     private enum Cause {
@@ -87,13 +89,20 @@ actor JobRunner {
     /// Wakes whoever waits for a slot. Somebody has told this process to end.
     func stop() {
         isStopping = true
-        for (lease, run) in running where !run.isStuck { configuration.onLoneRun?(.stopping(lease.id)) }
+        // Of a handler that has returned, too: until its outcome is recorded its job is blamed for the end of the process.
+        if case .running(let id) = noted { note(.stopping(id)) }
         slotFreed.raise()
+    }
+
+    /// Says what runs alone in this process, to whoever watches over it.
+    func note(_ run: LoneRun) {
+        noted = run
+        configuration.onLoneRun?(run)
     }
 
     func start(_ job: ClaimedJob) {
         let lease = job.lease
-        configuration.onLoneRun?(isStopping ? .stopping(lease.id) : .running(lease.id))
+        note(isStopping ? .stopping(lease.id) : .running(lease.id))
         var jobLogger = logger
         jobLogger[metadataKey: LogKey.jobID.rawValue] = "\(lease.id)"
         jobLogger[metadataKey: LogKey.jobKind.rawValue] = "\(job.envelope.kind)"
@@ -175,7 +184,7 @@ actor JobRunner {
         guard let run = running[lease] else { return }
         running[lease]?.isStuck = true
         run.context.logger.warning("handler ran past its time-out and ignores its cancellation")
-        configuration.onLoneRun?(.stuck(lease.id))
+        note(.stuck(lease.id))
         if mustBeReplaced { slotFreed.raise() }
     }
 
