@@ -24,7 +24,7 @@ enum RefundVerdict: Sendable, Equatable {
 /// Turns what the gateway says into rows, in the transaction that records a job's outcome.
 ///
 /// The job that asked for the money and any number of webhooks may come here at the same time, in any order. The row is locked,
-/// so they come one by one; what has succeeded never changes, and its entries are written by the one that changes it. A gateway's
+/// so they come one by one; a payment that has succeeded never changes, and entries are written once. A gateway's
 /// word that is older than the last change is not written: the job asks again.
 enum PaymentBook {
     private static let askAgain = JobSignal.snooze(.seconds(1))
@@ -82,27 +82,31 @@ enum PaymentBook {
     static func settle(
         _ seen: SeenRefund, _ verdict: RefundVerdict, in transaction: LedgerTransaction, logger: Logger
     ) throws -> RefundState {
-        guard let (refund, amount) = try RefundRows.lock(seen.id, in: transaction) else {
+        guard let locked = try RefundRows.lock(seen.id, in: transaction) else {
             throw JobSignal.permanent("there is no refund \(seen.id) any more")
         }
-        let (state, code) = change(verdict, amount)
-        if refund.state == .succeeded || refund.state == .failed {
-            if refund.state == .succeeded, state == .failed {
-                logger.error("a refund failed after it was booked", metadata: [.address: "\(seen.id)"])
-            }
-            return refund.state
+        let refund = locked.seen
+        if refund.state == .failed { return .failed }
+        let told = Self.told(verdict, locked.amount)
+        if locked.isBooked {
+            // Its entries stay, and its amount stays reserved: what becomes of the money, people decide.
+            guard refund.state == .succeeded, told.state == .failed else { return refund.state }
         }
         guard refund.revision == seen.revision else { throw askAgain }
-        if state == .needsReview {
-            logger.error("a refund needs review", metadata: [.address: "\(seen.id)", .state: "\(code ?? "")"])
+        let metadata: [LogKey: Logger.MetadataValue] = [.address: "\(seen.id)", .state: "\(told.code ?? "")"]
+        var state = told.state
+        if state == .failed {
+            logger.error("a refund failed", metadata: metadata)
+            if locked.isBooked || locked.isOwed { state = .needsReview }
         }
+        if state == .needsReview { logger.error("a refund needs review", metadata: metadata) }
         let gatewayID: String? = if case .stands(let refund) = verdict { refund.id } else { nil }
-        try RefundRows.change(seen.id, to: state, code: code, gatewayID: gatewayID, in: transaction)
+        try RefundRows.change(seen.id, to: state, code: told.code, gatewayID: gatewayID, in: transaction)
         if state == .succeeded { try RefundRows.book(seen.id, in: transaction) }
         return state
     }
 
-    private static func change(_ verdict: RefundVerdict, _ amount: Money) -> (RefundState, String?) {
+    private static func told(_ verdict: RefundVerdict, _ amount: Money) -> (state: RefundState, code: String?) {
         switch verdict {
         case .failed(let code): return (.failed, code)
         case .needsReview(let code): return (.needsReview, code)

@@ -24,9 +24,11 @@ public enum RefundState: String, Codable, Sendable, CaseIterable {
     case pending
     /// The gateway has not decided; its webhook tells.
     case processing
+    /// The gateway has given the money back. Where it takes that back later, the refund `needs_review`.
     case succeeded
     /// No money was given back, and its amount may be refunded again; `code` says why.
     case failed
-    /// Nobody but a person can tell; `code` says why. Its amount stays reserved.
+    /// Nobody but a person can tell; `code` says why. Its amount stays reserved. So ends, too, what was
+    /// to give back the money of an order that has ended unpaid, and failed.
     case needsReview = "needs_review"
 }

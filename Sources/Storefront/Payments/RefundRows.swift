@@ -22,6 +22,16 @@ struct SeenRefund: Sendable, Equatable {
     let revision: Int64
 }
 
+/// A refund whose row is locked.
+struct LockedRefund: Sendable {
+    let seen: SeenRefund
+    let amount: Money
+    /// Its entries are written.
+    let isBooked: Bool
+    /// Its payment is for an order that has ended unpaid, so that all of it has to go back.
+    let isOwed: Bool
+}
+
 /// A refund as its row has it.
 struct RefundRow: Sendable {
     let id: RefundID
@@ -70,11 +80,11 @@ enum RefundRows {
     }
 
     /// Its row is locked until the transaction ends; nil when there is none.
-    static func lock(
-        _ id: RefundID, in transaction: LedgerTransaction
-    ) throws -> (seen: SeenRefund, amount: Money)? {
+    static func lock(_ id: RefundID, in transaction: LedgerTransaction) throws -> LockedRefund? {
         try transaction.query(StorefrontStatements.lockRefund, [.uuid(id.bytes)]).rows.first.map { row in
-            (try row.seenRefund(), try row.money())
+            LockedRefund(
+                seen: try row.seenRefund(), amount: try row.money(), isBooked: try row.bool("is_booked"),
+                isOwed: try row.bool("is_owed"))
         }
     }
 

@@ -150,6 +150,15 @@ struct PaymentFixture: ApplicationFixture {
         return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.text(0), try $0.integer(1)) })
     }
 
+    /// Makes of a payment one that has succeeded, without a gateway.
+    func charge(_ id: String) async throws {
+        let payment = try #require(PaymentID(id))
+        try await ledger.transaction { transaction in
+            try PaymentRows.change(payment, to: .succeeded, code: nil, clientSecret: nil, in: transaction)
+            try PaymentRows.book(payment, in: transaction)
+        }
+    }
+
     /// Lets time go by since the gateway was first asked.
     func age(hours: Int) async throws {
         for table in ["payments", "refunds"] {

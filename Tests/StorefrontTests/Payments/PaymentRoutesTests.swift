@@ -320,14 +320,3 @@ import Testing
         }
     }
 }
-
-extension PaymentFixture {
-    /// Makes of a payment one that has succeeded, without a gateway.
-    fileprivate func charge(_ id: String) async throws {
-        let payment = try #require(PaymentID(id))
-        try await ledger.transaction { transaction in
-            try PaymentRows.change(payment, to: .succeeded, code: nil, clientSecret: nil, in: transaction)
-            try PaymentRows.book(payment, in: transaction)
-        }
-    }
-}
