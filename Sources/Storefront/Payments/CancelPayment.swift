@@ -33,7 +33,7 @@ struct PaymentCanceller: Sendable {
         do throws(GatewayError) {
             verdict = .stands(try await gateway.withdraw(intent, key: context.idempotencyKey(for: "cancel")))
         } catch {
-            throw error.signal
+            throw error.signal(context.logger)
         }
         return try await context.transaction { transaction in
             .init(state: try PaymentBook.settle(seen, verdict, in: transaction, logger: context.logger))

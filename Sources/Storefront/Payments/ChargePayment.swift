@@ -35,8 +35,8 @@ public enum PaymentState: String, Codable, Sendable, CaseIterable {
 }
 
 extension JobOptions {
-    /// A gateway that is away is asked every few minutes, for as long as ``PaymentLimits/askingMax``: that, and not the count of
-    /// failures, ends it.
+    /// A gateway that is away is asked every few minutes, or when it says so, for as long as ``PaymentLimits/askingMax``: that,
+    /// and not the count of failures, ends it.
     static let payments = JobOptions(
         queue: "payments", maxAttempts: Limits.maxAttemptsMax, timeout: .seconds(180),
         backoff: Backoff(base: .seconds(2), limit: .seconds(600)))

@@ -22,7 +22,7 @@ struct EventSettler: Sendable {
                 try await settleIntent(job.subject, context)
             }
         } catch let error as GatewayError {
-            throw error.signal
+            throw error.signal(context.logger)
         }
     }
 

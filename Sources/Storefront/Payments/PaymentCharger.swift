@@ -31,7 +31,7 @@ struct PaymentCharger: Sendable {
         do {
             verdict = try await ask(payment, context)
         } catch let error as GatewayError {
-            guard payment.isOverdue else { throw error.signal }
+            guard payment.isOverdue else { throw error.signal(context.logger) }
             context.logger.warning("the gateway cannot tell of a payment", metadata: [.error: "\(error)"])
             verdict = .needsReview(code: "unsettled")
         }

@@ -25,7 +25,7 @@ struct PaymentRefunder: Sendable {
         do {
             verdict = try await ask(refund, context)
         } catch let error as GatewayError {
-            guard refund.isOverdue else { throw error.signal }
+            guard refund.isOverdue else { throw error.signal(context.logger) }
             context.logger.warning("the gateway cannot tell of a refund", metadata: [.error: "\(error)"])
             verdict = .needsReview(code: "unsettled")
         }

@@ -69,6 +69,19 @@ import Testing
             #expect(try await fixture.balances() == ["gateway": 1499, "sales": -1999, "refunds": 500])
         }
     }
+
+    // MARK: - Jobs
+
+    @Test(
+        arguments: [
+            (.zero, .snooze(.seconds(1))), (.seconds(1), .snooze(.seconds(1))), (.seconds(60), .snooze(.seconds(60))),
+        ] as [(Duration, JobSignal)])
+    func `a gateway that says when to come back costs no attempt`(delay: Duration, signal: JobSignal) {
+        let error = GatewayError(.away, "POST /v1/refunds: status 429", retryAfter: delay)
+        #expect(error.signal(PhotoDatabase.logger) as? JobSignal == signal)
+        #expect(GatewayError(.away, "no answer").signal(PhotoDatabase.logger) is GatewayError)
+        #expect(GatewayError(.misconfigured, "401", retryAfter: delay).signal(PhotoDatabase.logger) is GatewayError)
+    }
 }
 
 extension PaymentFixture {

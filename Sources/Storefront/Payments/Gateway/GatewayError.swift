@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import Millrace
 
 /// Why the gateway did not do what it was asked.
@@ -32,8 +33,13 @@ struct GatewayError: Error, Sendable, CustomStringConvertible {
     }
 
     /// What a handler throws for it.
-    var signal: any Error {
-        retryAfter.map { JobSignal.retry(after: $0, reason: description) } ?? self
+    ///
+    /// A gateway that says when it can be asked again costs no attempt: one that says "in a second" for hours would else use up
+    /// all of them.
+    func signal(_ logger: Logger) -> any Error {
+        guard code == .away, let retryAfter else { return self }
+        logger.info("the gateway wants to be left alone", metadata: [.error: "\(self)"])
+        return JobSignal.snooze(max(retryAfter, .seconds(1)))
     }
 
     var description: String {
