@@ -49,19 +49,20 @@ struct PaymentCharger: Sendable {
             guard let known = payment.intent else { return .declined(code: "canceled") }
             return .stands(try await gateway.withdraw(known, key: context.idempotencyKey(for: "cancel")))
         }
+        guard let amount = StripeAmount(payment.amount) else { return .declined(code: "amount_unsupported") }
         if payment.isOverdue { return .needsReview(code: "unsettled") }
         do {
-            let intent = if let known = payment.intent { known } else { try await createIntent(payment, context) }
+            let intent =
+                if let known = payment.intent { known } else { try await createIntent(of: amount, payment, context) }
             return try await confirm(intent, context)
         } catch let error as GatewayError where error.code == .refused {
             return .declined(code: error.reason ?? "refused")
         }
     }
 
-    private func createIntent(_ payment: AskedPayment, _ context: JobContext) async throws -> String {
-        guard let amount = StripeAmount(payment.amount) else {
-            throw JobSignal.permanent("\(payment.amount) is no amount that the gateway takes")
-        }
+    private func createIntent(
+        of amount: StripeAmount, _ payment: AskedPayment, _ context: JobContext
+    ) async throws -> String {
         let intent = try await gateway.createIntent(
             of: amount, method: payment.method, for: payment.seen.id, key: context.idempotencyKey(for: "create"))
         let isKept = try await context.write { try PaymentRows.keep(intent.id, of: payment.seen.id, in: $0) }

@@ -41,7 +41,7 @@ struct PaymentRefunder: Sendable {
         }
         if refund.isOverdue { return .needsReview(code: "unsettled") }
         guard let amount = StripeAmount(refund.amount) else {
-            throw JobSignal.permanent("\(refund.amount) is no amount that the gateway takes")
+            return .failed(code: "amount_unsupported")
         }
         do throws(GatewayError) {
             return .stands(

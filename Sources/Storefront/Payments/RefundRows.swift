@@ -47,15 +47,15 @@ struct RefundRow: Sendable {
 enum RefundRows {
     /// Writes a refund, which reserves its amount of the charge.
     /// - Parameter minorUnits: nil for all that is left of the charge.
-    /// - Returns: false when there is no charge.
+    /// - Returns: its amount; nil when there is no charge.
     /// - Throws: `PostgresError`, which names the constraint ``aboveCharge`` or ``nothingLeft``.
     static func insert(
         _ id: RefundID, job: JobID, of payment: PaymentID, minorUnits: Int64?, in transaction: LedgerTransaction
-    ) throws -> Bool {
+    ) throws -> Money? {
         try transaction.query(
             StorefrontStatements.insertRefund,
             [.uuid(id.bytes), .uuid(job.bytes), .uuid(payment.bytes), .int8(minorUnits)]
-        ).affectedRows == 1
+        ).rows.first?.money()
     }
 
     static let aboveCharge = "refunds_within_charge"

@@ -72,6 +72,29 @@ import Testing
 
     // MARK: - Jobs
 
+    @Test func `an amount that the gateway cannot express is refused by its job`() async throws {
+        try await PaymentFixture.with { fixture in
+            let payment = try await fixture.pay(1510, "BHD")
+            try await fixture.charge(payment.payment)
+            // As it was accepted by another release.
+            let (id, refund) = (try #require(PaymentID(payment.payment)), RefundID())
+            let job = try await fixture.ledger.transaction { transaction in
+                let job = try transaction.enqueue(RefundPayment(refund: refund))
+                _ = try RefundRows.insert(refund, job: job, of: id, minorUnits: 5, in: transaction)
+                return job
+            }
+            let other = try await fixture.pay(1510, "BHD")
+            try await fixture.database.run("UPDATE storefront.payments SET amount = 1505 WHERE id = '\(other.payment)'")
+
+            #expect(try await fixture.run(job).state == "failed")
+            #expect(try await fixture.run(other.job).state == "declined")
+
+            #expect(try await fixture.row(refund)?.code == "amount_unsupported")
+            #expect(try await fixture.reserved() == 0)
+            #expect(try await fixture.show(other.payment)["code"] as? String == "amount_unsupported")
+        }
+    }
+
     @Test(
         arguments: [
             (.zero, .snooze(.seconds(1))), (.seconds(1), .snooze(.seconds(1))), (.seconds(60), .snooze(.seconds(60))),

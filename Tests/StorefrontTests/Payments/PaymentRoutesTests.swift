@@ -186,6 +186,23 @@ import Testing
         }
     }
 
+    @Test func `a refund in smaller steps than the gateway takes is refused, and reserves nothing`() async throws {
+        try await PaymentFixture.with { fixture in
+            let payment = try await fixture.pay(1510, "BHD").payment
+            try await fixture.charge(payment)
+
+            let reply = try await fixture.post("/v1/refunds", json: #"{"payment":"\#(payment)","amount":5}"#)
+
+            #expect(reply.status == 422)
+            let errors = try reply.json["errors"] as? [[String: Any]]
+            #expect(errors?.compactMap { $0["pointer"] as? String } == ["/amount"])
+            #expect(try await fixture.database.count("SELECT count(*) FROM storefront.refunds") == 0)
+            #expect(try await fixture.database.count("SELECT count(*) FROM millrace.jobs") == 1)
+            _ = try await fixture.refund(payment, 10)
+            _ = try await fixture.refund(payment, nil)
+        }
+    }
+
     @Test func `refunds that race never exceed the charge`() async throws {
         try await PaymentFixture.with { fixture in
             var generator = SplitMix64(seed: 13)

@@ -23,10 +23,7 @@ struct PaymentRequest: Sendable {
         guard let minorUnits, let currency, let method else { return nil }
         amount = Money(minorUnits: minorUnits, currency: currency)
         self.method = method
-        if StripeAmount(amount) == nil {
-            let step = StripeAmount.step(of: currency)
-            faults.append(Fault("/amount", "the gateway takes \(currency) in steps of \(step) minor units"))
-        }
+        if let fault = StripeAmount.fault(of: amount) { faults.append(fault) }
     }
 }
 
@@ -46,6 +43,15 @@ struct RefundRequest: Sendable {
         minorUnits = members.members["amount"] == nil ? nil : members.amount(&faults)
         guard let payment else { return nil }
         self.payment = payment
+    }
+}
+
+extension StripeAmount {
+    /// What is wrong with an amount that Stripe cannot express; nil where it can.
+    static func fault(of amount: Money) -> Fault? {
+        guard StripeAmount(amount) == nil else { return nil }
+        let step = Self.step(of: amount.currency)
+        return Fault("/amount", "the gateway takes \(amount.currency) in steps of \(step) minor units")
     }
 }
 

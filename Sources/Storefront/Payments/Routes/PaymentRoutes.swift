@@ -58,21 +58,29 @@ struct PaymentRoutes: Sendable {
                     let job = try transaction.enqueue(RefundPayment(refund: refund), options)
                     return (job, PaymentView.accepted(refund, of: wanted.payment, job))
                 } write: { job, transaction in
-                    let isWritten = try RefundRows.insert(
+                    let amount = try RefundRows.insert(
                         refund, job: job, of: wanted.payment, minorUnits: wanted.minorUnits, in: transaction)
-                    guard !isWritten else { return }
-                    guard let payment = try PaymentRows.read(wanted.payment, in: transaction) else {
-                        throw Problem.missing(wanted.payment)
-                    }
-                    throw Problem(
-                        .wrongState,
-                        "the payment is \(payment.state.rawValue): only one that has succeeded can be refunded")
+                    try Self.check(amount, of: wanted.payment, in: transaction)
                 }
             } catch let error as PostgresError where error.constraint == RefundRows.aboveCharge {
                 throw Problem(.refundAboveCharge, "with this refund more than the charge would be given back")
             } catch let error as PostgresError where error.constraint == RefundRows.nothingLeft {
                 throw Problem(.refundAboveCharge, "all of the charge is refunded, or about to be")
             }
+        }
+    }
+
+    /// - Parameter amount: of the refund as it was written; nil when there is no charge.
+    private static func check(
+        _ amount: Money?, of payment: PaymentID, in transaction: LedgerTransaction
+    ) throws {
+        if let amount {
+            if let fault = StripeAmount.fault(of: amount) { throw Problem(.invalidField, Faults(fault)) }
+        } else if let payment = try PaymentRows.read(payment, in: transaction) {
+            throw Problem(
+                .wrongState, "the payment is \(payment.state.rawValue): only one that has succeeded can be refunded")
+        } else {
+            throw Problem.missing(payment)
         }
     }
 
