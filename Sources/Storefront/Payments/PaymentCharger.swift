@@ -27,20 +27,22 @@ struct PaymentCharger: Sendable {
             throw JobSignal.permanent("the payment \(job.payment) is not this job's")
         }
         if payment.seen.state == .succeeded { return .init(state: .succeeded) }
-        let verdict: PaymentVerdict
+        let verdict: PaymentVerdict?
         do {
             verdict = try await ask(payment, context)
         } catch let error as GatewayError {
-            guard payment.isOverdue else { throw error.signal(context.logger) }
+            guard payment.isOverdue, payment.isUnsettled else { throw error.signal(context.logger) }
             context.logger.warning("the gateway cannot tell of a payment", metadata: [.error: "\(error)"])
             verdict = .needsReview(code: "unsettled")
         }
+        guard let verdict else { return .init(state: payment.seen.state) }
         return try await context.transaction { transaction in
             .init(state: try PaymentBook.settle(payment.seen, verdict, in: transaction, logger: context.logger))
         }
     }
 
-    private func ask(_ payment: AskedPayment, _ context: JobContext) async throws -> PaymentVerdict {
+    /// nil when it stands as it stood.
+    private func ask(_ payment: AskedPayment, _ context: JobContext) async throws -> PaymentVerdict? {
         if let known = payment.intent {
             let intent = try await gateway.intent(known)
             guard intent.status == .unconfirmed else { return .stands(intent) }
@@ -50,7 +52,7 @@ struct PaymentCharger: Sendable {
             return .stands(try await gateway.withdraw(known, key: context.idempotencyKey(for: "cancel")))
         }
         guard let amount = StripeAmount(payment.amount) else { return .declined(code: "amount_unsupported") }
-        if payment.isOverdue { return .needsReview(code: "unsettled") }
+        if payment.isOverdue { return payment.isUnsettled ? .needsReview(code: "unsettled") : nil }
         do {
             let intent =
                 if let known = payment.intent { known } else { try await createIntent(of: amount, payment, context) }

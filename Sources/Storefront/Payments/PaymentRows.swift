@@ -15,6 +15,9 @@ struct AskedPayment: Sendable {
     let isOverdue: Bool
     /// False when it is for an order that has ended.
     let isWanted: Bool
+
+    /// The gateway has not told how it stands: else an operator's retry of an old job would forget what it told.
+    var isUnsettled: Bool { seen.state == .pending || seen.state == .needsReview }
 }
 
 /// How a payment stood when the gateway was asked.

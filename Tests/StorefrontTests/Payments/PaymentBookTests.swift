@@ -95,6 +95,34 @@ import Testing
         }
     }
 
+    @Test(arguments: ["declined", "requires_action", "processing"])
+    func `a late retry while the gateway is away forgets nothing that it told`(state: String) async throws {
+        try await PaymentFixture.with { fixture in
+            let payment = try await fixture.pay()
+            await fixture.expectNoResult(try await fixture.run(payment.job))
+            try await fixture.database.run("UPDATE storefront.payments SET state = '\(state)', intent = 'pi_1'")
+            try await fixture.age(hours: 21)
+
+            let result = try await fixture.run(payment.job)
+
+            let error = #expect(throws: GatewayError.self) { try result.get() }
+            #expect(error?.code == .away)
+            #expect(try await fixture.state(payment.payment) == state)
+        }
+    }
+
+    @Test func `a late retry of a payment that was declined before it had an intent leaves it so`() async throws {
+        try await PaymentFixture.with { fixture in
+            let payment = try await fixture.pay()
+            await fixture.expectNoResult(try await fixture.run(payment.job))
+            try await fixture.database.run("UPDATE storefront.payments SET state = 'declined', code = 'refused'")
+            try await fixture.age(hours: 21)
+
+            #expect(try await fixture.run(payment.job).state == "declined")
+            #expect(try await fixture.show(payment.payment)["code"] as? String == "refused")
+        }
+    }
+
     @Test(
         arguments: [
             (.zero, .snooze(.seconds(1))), (.seconds(1), .snooze(.seconds(1))), (.seconds(60), .snooze(.seconds(60))),
