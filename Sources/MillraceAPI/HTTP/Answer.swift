@@ -54,7 +54,7 @@ extension HTTPField.Name {
     }
 
     static let requestID = known("X-Request-Id")
-    static let idempotencyKey = known("Idempotency-Key")
+    package static let idempotencyKey = known("Idempotency-Key")
     static let idempotentReplayed = known("Idempotent-Replayed")
     static let traceParent = known("traceparent")
     static let forwardedFor = known("X-Forwarded-For")

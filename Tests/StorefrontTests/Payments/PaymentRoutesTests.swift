@@ -84,6 +84,22 @@ import Testing
         }
     }
 
+    @Test(arguments: ["/v1/payments", "/v1/refunds"])
+    func `a card number is refused as an idempotency key, too`(path: String) async throws {
+        try await PaymentFixture.with { fixture in
+            for key in ["4242424242424242", "order-7_4242-4242-4242-4242"] {
+                let reply = try await fixture.post(
+                    path, json: #"{"amount":1,"currency":"EUR","payment_method":"pm_a"}"#,
+                    headers: [try #require(HTTPField.Name("Idempotency-Key")): key])
+
+                #expect(reply.status == 422)
+                #expect(try reply.json["type"] as? String == "/problems/card-number")
+                #expect(!String(decoding: reply.body, as: UTF8.self).contains("4242"))
+            }
+            #expect(try await fixture.database.count("SELECT count(*) FROM storefront.payments") == 0)
+        }
+    }
+
     @Test func `a request that is repeated with its key is one payment`() async throws {
         try await PaymentFixture.with { fixture in
             let json = #"{"amount":1999,"currency":"EUR","payment_method":"pm_card_visa"}"#

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTPTypes
 import Millrace
 import MillraceAPI
 
@@ -15,10 +16,13 @@ extension APIRequest {
     ) async throws(Problem) -> (Wanted, [UInt8], IdempotencyKey?) {
         guard hasGateway else { throw Problem.unset(GatewayConfiguration.keyVariable).closing }
         _ = try query()
+        // First of all, and without a word of what was found: no fault may quote it.
+        guard !headers[values: .idempotencyKey].contains(where: CardNumber.isIn(key:)) else {
+            throw Problem(.cardNumber, "the header Idempotency-Key has what looks like a card number").closing
+        }
         let key = try IdempotencyKey(self)
         let (value, bytes) = try await withJSONObject(upTo: PaymentLimits.requestBytesMax, known: known) {
             (members, faults) throws(Problem) in
-            // First of all, and without a word of what was found: no fault may quote it.
             guard !CardNumber.isIn(members.text) else {
                 throw Problem(
                     .cardNumber, "the body has what looks like a card number: send a payment method's token, pm_…")
