@@ -37,13 +37,13 @@ extension ApplicationFixture {
 
     func send(
         _ method: HTTPRequest.Method, _ path: String, token: String = "test", headers: HTTPFields = [:],
-        body: RequestBody = .init(buffer: .init())
+        body: RequestBody = .init(buffer: .init()), logger: Logger = PhotoDatabase.logger
     ) async throws -> Reply {
         var headers = headers
         headers[.authorization] = "Bearer \(token)"
         let request = APIRequest(
             method: method, target: try #require(RequestTarget(path)), headers: headers,
-            body: BodyReader(body, headers: headers), logger: PhotoDatabase.logger)
+            body: BodyReader(body, headers: headers), logger: logger)
         let answer: Answer
         do throws(Problem) {
             answer = try await table.answer(to: request)
@@ -55,12 +55,14 @@ extension ApplicationFixture {
     }
 
     func post(
-        _ path: String, token: String = "test", json: String, headers: HTTPFields = [:]
+        _ path: String, token: String = "test", json: String, headers: HTTPFields = [:],
+        logger: Logger = PhotoDatabase.logger
     ) async throws -> Reply {
         var all: HTTPFields = [.contentLength: "\(json.utf8.count)", .contentType: "application/json"]
         all.append(contentsOf: headers)
         return try await send(
-            .post, path, token: token, headers: all, body: RequestBody(buffer: ByteBuffer(string: json)))
+            .post, path, token: token, headers: all, body: RequestBody(buffer: ByteBuffer(string: json)),
+            logger: logger)
     }
 
     private static func bytes(of body: Answer.Body) async throws -> [UInt8] {

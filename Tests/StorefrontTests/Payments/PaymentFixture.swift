@@ -4,6 +4,7 @@ import Crypto
 import Foundation
 import HTTPTypes
 import HummingbirdCore
+import Logging
 import Millrace
 import MillraceAPI
 import MillracePostgres
@@ -87,14 +88,16 @@ struct PaymentFixture: ApplicationFixture {
     // MARK: - As the gateway
 
     func event(
-        _ json: String, secret: String = webhookSecret, at time: Int64 = Timestamp.now().unixMilliseconds / 1000
+        _ json: String, secret: String = webhookSecret, at time: Int64 = Timestamp.now().unixMilliseconds / 1000,
+        logger: Logger = PhotoDatabase.logger
     ) async throws -> Reply {
         let code = HMAC<SHA256>.authenticationCode(
             for: Array("\(time).\(json)".utf8), using: SymmetricKey(data: Array(secret.utf8)))
         let signature = code.map { String(format: "%02x", $0) }.joined()
         return try await post(
             "/v1/webhooks/stripe", json: json,
-            headers: [try #require(HTTPField.Name("Stripe-Signature")): "t=\(time),v1=\(signature)"])
+            headers: [try #require(HTTPField.Name("Stripe-Signature")): "t=\(time),v1=\(signature)"],
+            logger: logger)
     }
 
     /// The jobs of the events that were taken and have not run.

@@ -47,6 +47,24 @@ import Testing
         }
     }
 
+    @Test func `a clock that is wrong is told of, and by no stranger's words`() async throws {
+        try await PaymentFixture.with { fixture in
+            let event = PaymentFixture.event("evt_1", object: "payment_intent", "pi_1")
+            let long = Timestamp.now().unixMilliseconds / 1000 - 7200
+            let log = LogLines()
+
+            let forged = try await fixture.event(event, secret: "whsec_other", at: long, logger: log.logger)
+            #expect(forged.status == 400)
+            #expect(log.all.isEmpty)
+            let refused = try await fixture.event(event, at: long, logger: log.logger)
+
+            #expect(refused.status == 400)
+            #expect(log.all.count == 1)
+            #expect(log.all.first?.hasPrefix("warning a webhook that is signed") == true)
+            #expect(try await fixture.eventJobs().isEmpty)
+        }
+    }
+
     @Test func `what is not signed is refused before its body is read`() async throws {
         try await PaymentFixture.with { fixture in
             let started = Mutex(false)

@@ -35,9 +35,12 @@ struct StripeSignature: Sendable {
         self.signatures = signatures
     }
 
+    /// How long ago it was made; negative when that lies ahead.
+    func age(at now: Timestamp) -> Duration { now - time }
+
     /// Whether it was made not too long ago.
     func isCurrent(at now: Timestamp) -> Bool {
-        let age = now - time
+        let age = self.age(at: now)
         return age <= PaymentLimits.signatureTolerance && age >= .zero - PaymentLimits.signatureTolerance
     }
 
