@@ -42,6 +42,7 @@ import Testing
         "'Tea', 'Tea', 1, 'EUR', 1", "'-tea', 'Tea', 1, 'EUR', 1", "'', 'Tea', 1, 'EUR', 1", "'tea', '', 1, 'EUR', 1",
         "'tea', 'Tea', 0, 'EUR', 1", "'tea', 'Tea', -1, 'EUR', 1", "'tea', 'Tea', 1000000000000, 'EUR', 1",
         "'tea', 'Tea', 1, 'eur', 1", "'tea', 'Tea', 1, 'EUR', -1",
+        "'tea', 'Tea', 1, 'XAU', 1", "'tea', 'Tea', 1, 'AAA', 1",
     ])
     func `a row that cannot be sold does not come in`(values: String) async throws {
         try await OrderFixture.with { fixture in
@@ -49,6 +50,26 @@ import Testing
                 try await fixture.database.run(
                     "INSERT INTO storefront.products (id, name, price, currency, stock) VALUES (\(values))")
             }
+        }
+    }
+
+    @Test func `what can be sold can be shown: the table knows the currencies that we know`() async throws {
+        try await OrderFixture.with { fixture in
+            let rows = try await fixture.database.run(
+                #"""
+                SELECT (regexp_matches(pg_get_constraintdef(oid), '\m[A-Z]{3}\M', 'g'))[1] AS code
+                FROM pg_constraint WHERE conname = 'products_currency_known'
+                """#
+            ).rows
+            let letters = (UInt8(ascii: "A")...UInt8(ascii: "Z")).map { String(UnicodeScalar($0)) }
+            let codes = letters.flatMap { first in
+                letters.flatMap { second in letters.map { "\(first)\(second)\($0)" } }
+            }
+
+            let known = codes.filter { Currency($0) != nil }
+            #expect(known.contains("EUR") && !known.contains("XAU"))
+            // "ANY" is a word of the constraint's.
+            #expect(try rows.map { try $0.text(0) }.filter { $0 != "ANY" }.sorted() == known)
         }
     }
 }
