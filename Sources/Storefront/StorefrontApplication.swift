@@ -63,7 +63,8 @@ package struct StorefrontApplication: Sendable {
             photos.routes, payments.routes(ledger: ledger), emails.routes(ledger),
         ]
         return Serving(
-            routes: routes.flatMap(\.self), services: photos.services + accounts.services,
+            routes: routes.flatMap(\.self),
+            services: photos.services + accounts.services + orders.services(ledger: ledger, logger: logger),
             sessions: accounts.sessions)
     }
 }

@@ -37,6 +37,7 @@ enum StorefrontStatements {
     static let liftSuppression = PostgresStatement(
         name: "lift-suppression", file: PackageResources.lift_suppression_sql)
     static let listDoomed = PostgresStatement(name: "list-doomed", file: PackageResources.list_doomed_sql)
+    static let listForgotten = PostgresStatement(name: "list-forgotten", file: PackageResources.list_forgotten_sql)
     static let listOrderLines = PostgresStatement(name: "list-order-lines", file: PackageResources.list_order_lines_sql)
     static let listOrders = PostgresStatement(name: "list-orders", file: PackageResources.list_orders_sql)
     static let listProducts = PostgresStatement(name: "list-products", file: PackageResources.list_products_sql)
@@ -77,13 +78,13 @@ enum StorefrontStatements {
     /// All of them, so that a test can prepare each.
     static let all = [
         askPayment, askRefund, beginEmail, bookCharge, bookRefund, changePayment, changeRefund, chargeAttempts,
-        deletePhoto, deleteSession, doomBlob, endOrder, findAccount, findPayment, findRefund, findReset, findSession,
-        findUnwanted, forgetDoomed, insertEmails, insertEvent, insertOrder, insertPayment, insertPhoto, insertRefund,
-        insertReset, insertSession, insertUser, keepIntent, liftSuppression, listDoomed, listOrderLines, listOrders,
-        listProducts, listRefunds, listUnreferenced, listVariants, lockAccount, lockOrder, lockPayment, lockPhoto,
-        lockRefund, payOrder, pruneAccounts, readBlobStore, readEmail, readOrder, readPayment, readPhoto, readProduct,
-        readSuppression, readVariant, refundAttempts, rememberDevice, replacePassword, revokeAccess, shareBlobLock,
-        spareBlob, storePhoto, suppress, takeBlobLock, takeStock, updateEmail, useReset,
+        deletePhoto, deleteSession, doomBlob, endOrder, findAccount, findPayment, findRefund, findReset,
+        findSession, findUnwanted, forgetDoomed, insertEmails, insertEvent, insertOrder, insertPayment, insertPhoto,
+        insertRefund, insertReset, insertSession, insertUser, keepIntent, liftSuppression, listDoomed, listForgotten,
+        listOrderLines, listOrders, listProducts, listRefunds, listUnreferenced, listVariants, lockAccount, lockOrder,
+        lockPayment, lockPhoto, lockRefund, payOrder, pruneAccounts, readBlobStore, readEmail, readOrder, readPayment,
+        readPhoto, readProduct, readSuppression, readVariant, refundAttempts, rememberDevice, replacePassword,
+        revokeAccess, shareBlobLock, spareBlob, storePhoto, suppress, takeBlobLock, takeStock, updateEmail, useReset,
     ]
 }
 

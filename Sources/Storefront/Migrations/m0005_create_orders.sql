@@ -9,6 +9,7 @@ CREATE TABLE storefront.products (
     currency    text NOT NULL,
     stock       bigint NOT NULL,            -- without what is in pending and paid orders
     CONSTRAINT products_never_oversold CHECK (stock >= 0),
+    CHECK (stock <= 1000000000000),         -- what is given back never overflows
     -- Those of Currency.swift: a row whose price cannot be told would break the page that it is on.
     CONSTRAINT products_currency_known CHECK (currency IN (
         'AED', 'AFN', 'ALL', 'AMD', 'ANG', 'AOA', 'ARS', 'AUD', 'AWG', 'AZN', 'BAM', 'BBD', 'BDT', 'BGN', 'BHD',
@@ -37,6 +38,7 @@ CREATE TABLE storefront.orders (
     CHECK ((receipt_id IS NOT NULL) = (state = 'paid'))
 );
 CREATE INDEX ON storefront.orders (user_id, id);
+CREATE INDEX ON storefront.orders (id) WHERE state = 'pending';
 
 -- Name and price are those of the moment of the order.
 CREATE TABLE storefront.order_lines (

@@ -5,8 +5,8 @@ import MillracePostgres
 
 /// Ends an order whose customer was asked to agree to the payment and did not, and gives its stock back.
 ///
-/// It is submitted when the gateway asks the customer, ``OrderLimits/actionMax`` ahead. Where the payment has moved on
-/// it does nothing.
+/// It is submitted when the gateway asks the customer, ``OrderLimits/actionMax`` ahead. Where the payment has moved on,
+/// or the order is younger than that, it does nothing.
 public struct AbandonOrder: Job {
     public static let kind: JobKind = "orders.abandon"
     public static let defaults = JobOptions(queue: "payments", timeout: .seconds(30))
@@ -31,7 +31,7 @@ public enum OrderState: String, Codable, Sendable, CaseIterable {
     case declined
     /// By its user.
     case cancelled
-    /// The customer did not agree to the payment in time.
+    /// The customer did not agree to the payment in time, or nothing looked after it any more.
     case abandoned
 }
 
@@ -39,9 +39,11 @@ extension AbandonOrder {
     /// Its handler.
     func run(_ context: JobContext) async throws -> Output {
         try await context.transaction { transaction in
+            // Whoever may submit jobs may submit this one, at any time.
             Output(
                 isAbandoned: try OrderBook.giveUp(
-                    order, as: .abandoned, ifPaymentIs: [.requiresAction], in: transaction))
+                    order, as: .abandoned, ifPaymentIs: [.requiresAction],
+                    after: OrderLimits.actionMax - OrderLimits.clockTolerance, in: transaction))
         }
     }
 }

@@ -18,7 +18,7 @@ enum OrderBook {
         switch new {
         case .succeeded where isPending: try pay(order, in: transaction)
         case .succeeded: try giveBack(payment, in: transaction)
-        case .declined: _ = try OrderRows.end(order.id, as: .declined, ifPaymentIs: [.declined], in: transaction)
+        case .declined: try decline(order.id, in: transaction)
         case .requiresAction where old == .requiresAction: break
         case .requiresAction where isPending:
             try transaction.enqueue(AbandonOrder(order: order.id), EnqueueOptions(delay: OrderLimits.actionMax))
@@ -30,14 +30,24 @@ enum OrderBook {
     /// Ends a pending order that nobody wants any more, gives its stock back, and has the gateway forget its payment.
     ///
     /// Whether the gateway has been asked makes no difference: what it charges all the same is refunded. Only where
-    /// nobody can tell whether there is a charge, the order is kept for the person who finds out.
-    /// - Returns: false when it has ended before, or its payment stands otherwise.
+    /// nobody can tell whether there is a charge, the order is kept for the person who finds out; a payment that the
+    /// gateway has no intent of has none.
+    /// - Parameter age: that it must have.
+    /// - Returns: false when it has ended before, is younger, or its payment stands otherwise.
     static func giveUp(
-        _ id: OrderID, as state: OrderState, ifPaymentIs states: [PaymentState], in transaction: LedgerTransaction
+        _ id: OrderID, as state: OrderState, ifPaymentIs states: [PaymentState], after age: Duration = .zero,
+        in transaction: LedgerTransaction
     ) throws -> Bool {
-        guard let payment = try OrderRows.end(id, as: state, ifPaymentIs: states, in: transaction) else { return false }
-        try transaction.enqueue(CancelPayment(payment: payment))
+        let ended = try OrderRows.end(id, as: state, ifPaymentIs: states, after: age, in: transaction)
+        guard let ended else { return false }
+        try transaction.enqueue(CancelPayment(payment: ended.payment))
         return true
+    }
+
+    /// The customer's page may still try another card on the intent, until the gateway has forgotten it.
+    private static func decline(_ id: OrderID, in transaction: LedgerTransaction) throws {
+        let ended = try OrderRows.end(id, as: .declined, ifPaymentIs: [.declined], in: transaction)
+        if let ended, ended.hasIntent { try transaction.enqueue(CancelPayment(payment: ended.payment)) }
     }
 
     private static func pay(_ order: LockedOrder, in transaction: LedgerTransaction) throws {

@@ -62,14 +62,31 @@ enum OrderRows {
     }
 
     /// Ends a pending order without a sale, and gives its stock back.
-    /// - Returns: its payment; nil when it has ended before, or its payment stands otherwise.
+    /// - Returns: its payment, and whether the gateway has an intent for it; nil when it has ended before, is younger,
+    ///   or its payment stands otherwise.
     static func end(
-        _ id: OrderID, as state: OrderState, ifPaymentIs states: [PaymentState], in transaction: LedgerTransaction
-    ) throws -> PaymentID? {
+        _ id: OrderID, as state: OrderState, ifPaymentIs states: [PaymentState], after age: Duration = .zero,
+        in transaction: LedgerTransaction
+    ) throws -> (payment: PaymentID, hasIntent: Bool)? {
         try transaction.query(
             StorefrontStatements.endOrder,
-            [.uuid(id.bytes), .text(state.rawValue), .textArray(states.map(\.rawValue))]
-        ).rows.first?.recordID("payment_id")
+            [
+                .uuid(id.bytes), .text(state.rawValue), .textArray(states.map(\.rawValue)), .int8(age.milliseconds),
+            ]
+        ).rows.first.map { (try $0.recordID("payment_id"), try $0.bool("has_intent")) }
+    }
+
+    /// Pending orders that nothing looks after any more, and how their payments stand: the oldest first.
+    static func forgotten(
+        limit: Int, in transaction: LedgerTransaction
+    ) throws -> [(id: OrderID, payment: PaymentState)] {
+        try transaction.query(
+            StorefrontStatements.listForgotten,
+            [
+                .int8(OrderLimits.unattendedMax.milliseconds),
+                .int8((PaymentLimits.processingMax + OrderLimits.unattendedMax).milliseconds), .int8(Int64(limit)),
+            ]
+        ).rows.map { (try $0.recordID("id"), try $0.value("payment_state")) }
     }
 
     /// nil when the user has no such order.

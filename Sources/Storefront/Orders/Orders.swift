@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Logging
 package import Millrace
 package import MillraceAPI
 package import MillracePostgres
+package import ServiceLifecycle
 
 /// Orders: what a user wants is taken off the shelf together with the payment for it, and the payment decides what
 /// becomes of both.
@@ -11,6 +13,7 @@ package import MillracePostgres
 /// let orders = Orders(payments: payments)
 /// orders.register(in: &handlers)                  // worker and API
 /// let routes = orders.routes(ledger: ledger)      // API
+/// let services = orders.services(ledger: ledger, logger: logger)     // API
 /// ```
 ///
 /// Its tables are those of ``StorefrontSchema``. What follows a payment is in ``OrderBook``, which the handlers of
@@ -29,5 +32,10 @@ package struct Orders: Sendable {
 
     package func routes(ledger: PostgresLedger) -> [Route] {
         OrderRoutes(ledger: ledger, hasGateway: payments.hasGateway).routes
+    }
+
+    /// What the process of the API runs beside them.
+    package func services(ledger: PostgresLedger, logger: Logger) -> [any Service] {
+        [OrderSweeper(ledger: ledger, logger: logger)]
     }
 }

@@ -5,7 +5,7 @@ import MillracePostgres
 
 /// Tells the gateway that a payment is no longer wanted, so that the customer cannot agree to it any more.
 ///
-/// It is submitted when an order is cancelled or abandoned, in the transaction that ends it. What was charged before is
+/// It is submitted when an order is cancelled, abandoned or declined, in the transaction that ends it. What was charged before is
 /// booked, and refunded.
 public struct CancelPayment: Job {
     public static let kind: JobKind = "payments.cancel"

@@ -41,6 +41,8 @@ enum PaymentBook {
         if payment.state == .succeeded { return .succeeded }
         guard payment.revision == seen.revision else { throw askAgain }
         guard let next = change(verdict, amount) else { return payment.state }
+        // The intent of a declined order is cancelled; why it was declined should still be told.
+        if payment.state == .declined, next == .canceled { return .declined }
         if next.state == .needsReview {
             logger.error("a payment needs review", metadata: [.address: "\(seen.id)", .state: "\(next.code ?? "")"])
         }
@@ -51,7 +53,9 @@ enum PaymentBook {
         return next.state
     }
 
-    private struct Change {
+    private struct Change: Equatable {
+        static let canceled = Change(state: .declined, code: "canceled")
+
         let state: PaymentState
         var code: String?
         var clientSecret: String?
@@ -67,7 +71,7 @@ enum PaymentBook {
             switch intent.status {
             case .succeeded: return Change(state: .succeeded)
             case .declined: return Change(state: .declined, code: intent.reason ?? "declined")
-            case .canceled: return Change(state: .declined, code: "canceled")
+            case .canceled: return .canceled
             case .requiresAction: return Change(state: .requiresAction, clientSecret: intent.clientSecret)
             case .processing: return Change(state: .processing)
             case .unconfirmed: return nil

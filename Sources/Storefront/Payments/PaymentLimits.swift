@@ -15,6 +15,10 @@ public enum PaymentLimits {
     /// After the first call of the gateway. It forgets idempotency keys after 24 hours; well before that, what has not been
     /// settled is left to people.
     static let askingMax: Duration = .seconds(20 * 3600)
+    /// How often the gateway is asked for a payment that it works on, lest the event that would tell was lost.
+    static let watchInterval: Duration = .seconds(3600)
+    /// After the first call of the gateway: what it works on for longer is left to people.
+    static let processingMax: Duration = .seconds(7 * 86_400)
     /// For one call of the gateway.
     static let callTimeout: Duration = .seconds(30)
     /// Bytes of one of its answers.

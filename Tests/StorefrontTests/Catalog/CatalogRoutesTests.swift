@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [
         "'Tea', 'Tea', 1, 'EUR', 1", "'-tea', 'Tea', 1, 'EUR', 1", "'', 'Tea', 1, 'EUR', 1", "'tea', '', 1, 'EUR', 1",
         "'tea', 'Tea', 0, 'EUR', 1", "'tea', 'Tea', -1, 'EUR', 1", "'tea', 'Tea', 1000000000000, 'EUR', 1",
-        "'tea', 'Tea', 1, 'eur', 1", "'tea', 'Tea', 1, 'EUR', -1",
+        "'tea', 'Tea', 1, 'eur', 1", "'tea', 'Tea', 1, 'EUR', -1", "'tea', 'Tea', 1, 'EUR', 1000000000001",
         "'tea', 'Tea', 1, 'XAU', 1", "'tea', 'Tea', 1, 'AAA', 1",
     ])
     func `a row that cannot be sold does not come in`(values: String) async throws {

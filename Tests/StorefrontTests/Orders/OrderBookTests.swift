@@ -38,7 +38,8 @@ import Testing
         }
     }
 
-    @Test func `a declined order gives its stock back, and mails nothing`() async throws {
+    @Test func `a declined order gives its stock back, mails nothing, and cannot be paid by another card`() async throws
+    {
         try await OrderFixture.withGateway { fixture, gateway in
             try await fixture.stock("tea", 5)
             let order = try await fixture.order([("tea", 2)], method: "pm_card_chargeCustomerFail")
@@ -52,6 +53,13 @@ import Testing
             #expect(shown["receipt"] == nil)
             #expect(try await fixture.left("tea") == 5)
             #expect(try await fixture.count("storefront.emails") == 0)
+
+            let intent = try #require((shown["payment"] as? [String: Any])?["intent"] as? String)
+            #expect(try await fixture.runOne("payments.cancel").state == "declined")
+            #expect(try await gateway.status(of: intent) == "canceled")
+            try await fixture.payments.settle(intent: intent)
+            let payment = try await fixture.show(order.order)["payment"] as? [String: Any]
+            #expect(payment?["state"] as? String == "declined" && payment?["code"] as? String == "card_declined")
         }
     }
 
@@ -177,14 +185,18 @@ import Testing
             let order = try await fixture.order([("tea", 2)])
             try await fixture.settle(order.payment, .declined)
 
-            for state in ["pending", "paid", "cancelled"] {
-                await #expect(throws: (any Error).self) {
-                    try await fixture.database.run("UPDATE storefront.orders SET state = '\(state)', ended_at = NULL")
+            for change in [
+                "'pending', ended_at = NULL", "'paid', receipt_id = gen_random_uuid()", "'cancelled'", "'declined'",
+            ] {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await fixture.database.run("UPDATE storefront.orders SET state = \(change)")
                 }
+                #expect(error?.constraint == "orders_end_once", "\(change)")
             }
-            await #expect(throws: (any Error).self) {
+            let error = await #expect(throws: PostgresError.self) {
                 try await fixture.database.run("UPDATE storefront.products SET stock = stock - 6")
             }
+            #expect(error?.constraint == "products_never_oversold")
         }
     }
 }

@@ -142,8 +142,19 @@ struct OrderFixture: ApplicationFixture {
 
     /// Lets the time go by that a job was to wait.
     func letWaitEnd(_ kind: String) async throws {
+        try await makeDue(kind)
+        try await age(hours: 1)
+    }
+
+    /// Lets a job be run at once that was to wait.
+    func makeDue(_ kind: String) async throws {
         try await database.run(
             "UPDATE millrace.job_rows SET due_at = now() - interval '1 second' WHERE kind = '\(kind)'")
+    }
+
+    /// Lets time go by since the orders were made.
+    func age(hours: Int) async throws {
+        try await database.run("UPDATE storefront.orders SET created_at = created_at - interval '\(hours) hours'")
     }
 
     // MARK: - As an auditor

@@ -5,6 +5,8 @@ import HTTPTypes
 import Millrace
 import MillraceAPI
 import MillracePostgres
+import MillraceTesting
+import PostgresDriver
 import Testing
 
 @testable import Storefront
@@ -270,6 +272,7 @@ import Testing
             try await fixture.stock("tea", 5)
             let (paid, unclear) = (try await fixture.order([("tea", 1)]), try await fixture.order([("tea", 1)]))
             try await fixture.settle(paid.payment, .succeeded)
+            try await fixture.know("pi_1", of: unclear)
             try await fixture.settle(unclear.payment, .needsReview)
 
             for order in [paid, unclear] {
@@ -282,9 +285,74 @@ import Testing
             #expect(try await fixture.left("tea") == 3)
         }
     }
+
+    @Test func `what is for people to decide can be cancelled where the gateway has nothing to charge`() async throws {
+        try await OrderFixture.with { fixture in
+            try await fixture.stock("tea", 5)
+            let order = try await fixture.order([("tea", 2)])
+            try await fixture.settle(order.payment, .needsReview)
+
+            let reply = try await fixture.ask(.post, "/v1/orders/\(order.order)/cancel", as: fixture.ana)
+
+            #expect(reply.status == 200)
+            #expect(try await fixture.states(order.order) == ["cancelled", "needs_review"])
+            #expect(try await fixture.left("tea") == 5)
+        }
+    }
+
+    @Test func `whoever cancels waits for a payment that is being changed, and sees how it stands then`() async throws {
+        try await OrderFixture.with { fixture in
+            try await fixture.stock("tea", 5)
+            let order = try await fixture.order([("tea", 2)])
+            try await fixture.know("pi_1", of: order)
+            let connection = try await fixture.database.connect()
+            func run(_ name: String, _ sql: String) async throws {
+                _ = try await connection.query(
+                    PostgresStatement(name: name, sql: sql), deadline: .now + .seconds(60))
+            }
+
+            // As the job of the charge does.
+            try await run("begin", "BEGIN")
+            try await run("lock-payment", "SELECT id FROM storefront.payments FOR UPDATE")
+            try await run("change", "UPDATE storefront.payments SET state = 'needs_review', revision = revision + 1")
+            try await run("lock-order", "SELECT id FROM storefront.orders FOR UPDATE")
+            async let cancelled = fixture.ask(.post, "/v1/orders/\(order.order)/cancel", as: fixture.ana)
+            await eventually(within: .seconds(30), "the cancellation waits") {
+                let waiting = try? await fixture.count(
+                    "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                return waiting == 1
+            }
+            try await run("commit", "COMMIT")
+            let reply = try await cancelled
+            await connection.close()
+
+            #expect(reply.status == 409)
+            #expect(try await fixture.states(order.order) == ["pending", "needs_review"])
+            #expect(try await fixture.left("tea") == 3)
+        }
+    }
+
+    @Test func `an order can be cancelled also when the shelf has been filled up in the meantime`() async throws {
+        try await OrderFixture.with { fixture in
+            try await fixture.stock("tea", 1_000_000_000_000)
+            let order = try await fixture.order([("tea", 2)])
+            try await fixture.database.run("UPDATE storefront.products SET stock = 1000000000000")
+
+            let reply = try await fixture.ask(.post, "/v1/orders/\(order.order)/cancel", as: fixture.ana)
+
+            #expect(reply.status == 200)
+            #expect(try await fixture.left("tea") == 1_000_000_000_000)
+        }
+    }
 }
 
 extension OrderFixture {
+    /// Writes the gateway's name for an order's payment, as the job of the charge does before it confirms it.
+    func know(_ intent: String, of order: Accepted) async throws {
+        try await database.run(
+            "UPDATE storefront.payments SET asked_at = now(), intent = '\(intent)' WHERE id = '\(order.payment)'")
+    }
+
     /// Lets a payment come to this, as its job and the webhook do, without a gateway.
     func settle(_ payment: String, _ state: PaymentState) async throws {
         let id = try #require(PaymentID(payment))

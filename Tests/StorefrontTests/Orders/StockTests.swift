@@ -125,7 +125,9 @@ extension OrderFixture {
         case .succeed: try await settle(order.payment, .succeeded)
         case .decline: try await settle(order.payment, .declined)
         case .ask: try await settle(order.payment, .requiresAction)
-        case .cancel: _ = try await ask(.post, "/v1/orders/\(order.order)/cancel", as: ana)
+        case .cancel:
+            let reply = try await ask(.post, "/v1/orders/\(order.order)/cancel", as: ana)
+            try #require([200, 409].contains(reply.status), "\(String(decoding: reply.body, as: UTF8.self))")
         case .abandon:
             let id = try #require(OrderID(order.order))
             try await ledger.transaction { transaction in

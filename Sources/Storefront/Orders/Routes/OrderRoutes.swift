@@ -82,7 +82,8 @@ struct OrderRoutes: Sendable {
             try await ledger.transaction(timeout: Self.timeout) { transaction -> OrderRow? in
                 guard try OrderRows.read(id, of: user, in: transaction) != nil else { return nil }
                 _ = try OrderBook.giveUp(
-                    id, as: .cancelled, ifPaymentIs: [.pending, .requiresAction, .processing], in: transaction)
+                    id, as: .cancelled, ifPaymentIs: [.pending, .requiresAction, .processing, .needsReview],
+                    in: transaction)
                 return try OrderRows.read(id, of: user, in: transaction)
             }
         }
