@@ -19,6 +19,7 @@ enum StorefrontStatements {
     static let endOrder = PostgresStatement(name: "end-order", file: PackageResources.end_order_sql)
     static let findAccount = PostgresStatement(name: "find-account", file: PackageResources.find_account_sql)
     static let findPayment = PostgresStatement(name: "find-payment", file: PackageResources.find_payment_sql)
+    static let findProcessing = PostgresStatement(name: "find-processing", file: PackageResources.find_processing_sql)
     static let findRefund = PostgresStatement(name: "find-refund", file: PackageResources.find_refund_sql)
     static let findReset = PostgresStatement(name: "find-reset", file: PackageResources.find_reset_sql)
     static let findSession = PostgresStatement(name: "find-session", file: PackageResources.find_session_sql)
@@ -78,7 +79,7 @@ enum StorefrontStatements {
     /// All of them, so that a test can prepare each.
     static let all = [
         askPayment, askRefund, beginEmail, bookCharge, bookRefund, changePayment, changeRefund, chargeAttempts,
-        deletePhoto, deleteSession, doomBlob, endOrder, findAccount, findPayment, findRefund, findReset,
+        deletePhoto, deleteSession, doomBlob, endOrder, findAccount, findPayment, findProcessing, findRefund, findReset,
         findSession, findUnwanted, forgetDoomed, insertEmails, insertEvent, insertOrder, insertPayment, insertPhoto,
         insertRefund, insertReset, insertSession, insertUser, keepIntent, liftSuppression, listDoomed, listForgotten,
         listOrderLines, listOrders, listProducts, listRefunds, listUnreferenced, listVariants, lockAccount, lockOrder,

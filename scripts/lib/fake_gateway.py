@@ -14,7 +14,8 @@ Both listen on 127.0.0.1 alone. The first line of output is the proxy's port; it
   GET  /_control/counts    what was carried out, in all and for each key
 
 Faults: drop-before (not carried out, no answer), drop-after (carried out, no answer), delay (answered after up to `delay` seconds),
-double (sent twice), error-before and error-after (500, remembered for the key), busy (429 with Retry-After, not remembered).
+double (sent twice), error-before and error-after (500, remembered for the key), busy (429 with Retry-After, not remembered),
+undecided (carried out, and answered as if the gateway were still working on it).
 """
 
 import asyncio
@@ -71,6 +72,8 @@ class Gateway:
             status, content = await self.once(request, body, None)
         if fault == 'drop-after':
             return self.drop(request)
+        if fault == 'undecided' and status == 200:
+            content = json.dumps({**json.loads(content), 'status': 'processing'}).encode()
         if fault == 'delay':
             await asyncio.sleep(self.random.uniform(0, self.delay))
         return web.Response(status=status, body=content, content_type='application/json')

@@ -49,6 +49,10 @@ enum PaymentBook {
         try PaymentRows.change(
             seen.id, to: next.state, code: next.code, clientSecret: next.clientSecret, in: transaction)
         if next.state == .succeeded { try PaymentRows.book(seen.id, in: transaction) }
+        if next.state == .processing, payment.state != .processing {
+            try transaction.enqueue(
+                WatchPayment(payment: seen.id), EnqueueOptions(delay: PaymentLimits.watchInterval))
+        }
         try OrderBook.follow(seen.id, from: payment.state, to: next.state, in: transaction)
         return next.state
     }

@@ -88,6 +88,18 @@ enum PaymentRows {
         }
     }
 
+    /// A payment that the gateway works on, its name for it, and whether ``PaymentLimits/processingMax`` have gone by;
+    /// nil for any other.
+    static func findProcessing(
+        _ id: PaymentID, in transaction: LedgerTransaction
+    ) throws -> (seen: SeenPayment, intent: String, isOverdue: Bool)? {
+        try transaction.query(
+            StorefrontStatements.findProcessing, [.uuid(id.bytes), .int8(PaymentLimits.processingMax.milliseconds)]
+        ).rows.first.map { row in
+            (try row.seenPayment(), try row.text("intent"), try row.bool("is_overdue"))
+        }
+    }
+
     /// Its row is locked until the transaction ends; nil when there is none.
     static func lock(
         _ id: PaymentID, in transaction: LedgerTransaction

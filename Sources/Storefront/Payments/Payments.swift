@@ -36,15 +36,17 @@ package struct Payments: Sendable {
     /// Whether the environment names one.
     var hasGateway: Bool { (try? configuration.get()) != nil }
 
-    /// Adds the kinds `payments.charge`, `.cancel`, `.refund` and `.webhook` and their handlers, if there is a gateway.
+    /// Adds the kinds `payments.charge`, `.cancel`, `.refund`, `.watch` and `.webhook` and their handlers, if there is a gateway.
     package func register(in handlers: inout JobHandlers) {
         guard let configuration = try? configuration.get() else { return }
         let gateway = StripeGateway(configuration)
         let (charger, refunder) = (PaymentCharger(gateway: gateway), PaymentRefunder(gateway: gateway))
         let (canceller, settler) = (PaymentCanceller(gateway: gateway), EventSettler(gateway: gateway))
+        let watcher = PaymentWatcher(gateway: gateway)
         handlers.register(ChargePayment.self) { job, context in try await charger.run(job, context) }
         handlers.register(CancelPayment.self) { job, context in try await canceller.run(job, context) }
         handlers.register(RefundPayment.self) { job, context in try await refunder.run(job, context) }
+        handlers.register(WatchPayment.self) { job, context in try await watcher.run(job, context) }
         handlers.register(SettleEvent.self) { job, context in try await settler.run(job, context) }
     }
 

@@ -28,6 +28,7 @@ final class FakeGateway: @unchecked Sendable {
         case errorBefore = "error-before"
         case errorAfter = "error-after"
         case busy
+        case undecided
     }
 
     static func with(_ body: (FakeGateway) async throws -> Void) async throws {
