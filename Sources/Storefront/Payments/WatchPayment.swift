@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 public import Millrace
 import MillracePostgres
 
@@ -30,18 +31,18 @@ struct PaymentWatcher: Sendable {
                 try PaymentRows.findProcessing(job.payment, in: $0)
             })
         else { return .init(state: nil) }
-        let verdict = try await ask(intent, isOverdue: isOverdue)
+        let verdict = try await ask(intent, isOverdue: isOverdue, context.logger)
         return try await context.transaction { transaction in
             .init(state: try PaymentBook.settle(seen, verdict, in: transaction, logger: context.logger))
         }
     }
 
-    private func ask(_ intent: String, isOverdue: Bool) async throws -> PaymentVerdict {
+    private func ask(_ intent: String, isOverdue: Bool, _ logger: Logger) async throws -> PaymentVerdict {
         do throws(GatewayError) {
             let current = try await gateway.intent(intent)
             if current.status != .processing { return .stands(current) }
         } catch {
-            guard isOverdue else { throw error.signal }
+            guard isOverdue else { throw error.signal(logger) }
         }
         guard isOverdue else { throw JobSignal.snooze(PaymentLimits.watchInterval) }
         return .needsReview(code: "unsettled")

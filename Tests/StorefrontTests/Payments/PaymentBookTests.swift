@@ -76,6 +76,7 @@ import Testing
         try await PaymentFixture.with { fixture in
             let payment = try await fixture.pay(1510, "BHD")
             try await fixture.charge(payment.payment)
+            try await fixture.database.run("UPDATE storefront.payments SET asked_at = now(), intent = 'pi_1'")
             // As it was accepted by another release.
             let (id, refund) = (try #require(PaymentID(payment.payment)), RefundID())
             let job = try await fixture.ledger.transaction { transaction in
