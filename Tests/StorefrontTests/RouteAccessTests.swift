@@ -75,6 +75,23 @@ import Testing
         }
     }
 
+    @Test(arguments: APIScope.allCases) func `a scope opens what it allows, and nothing else`(scope: APIScope)
+        async throws
+    {
+        let key = ClientOfQueue("photos", "email", "payments", scopes: [scope])
+        guard case .key(let held) = try await key.caller(bearing: "test") else { return }
+        let statuses = try await Self.statuses(keys: key)
+
+        for (route, rule) in Self.rules {
+            switch rule {
+            case .open: break
+            case .user: #expect(statuses[route] == 403, "\(route)")
+            case .scope(let needed, _), .userOrScope(let needed, _):
+                #expect((statuses[route] == 403) == !held.allows(needed), "\(route)")
+            }
+        }
+    }
+
     @Test func `a user gets at those for users alone, and a key does not`() async throws {
         let ofUser = try await Self.statuses(users: AnyUser())
         let ofKey = try await Self.statuses(keys: AnyKey(), users: AnyUser())
